@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The partition configuration table as a model: partitions and IVC queues.
+ *
+ * Pure: fixed size, the caller's memory, no file format, no output. Filled by
+ * pct_fdt.c (from a compiled table) or pct_compile.c (from the C source),
+ * judged by pct_check(), placed by pct_layout().
+ */
+#ifndef VSOC_PCT_H
+#define VSOC_PCT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PCT_MAX_NUM_IVC_QUEUES 512u
+#define PCT_MAX_NUM_GUESTS 16u      /* ids 0..15 */
+#define PCT_NAME_SIZE 32u           /* with the NUL */
+
+struct pct_partition {
+    char name[PCT_NAME_SIZE];       /* "GID_GUEST_VM" */
+    uint32_t id;
+};
+
+struct pct_queue {
+    uint32_t id;
+    uint32_t peers[2];              /* partition ids */
+    uint32_t nframes;
+    uint32_t frame_size;            /* bytes */
+    bool use_msi;
+};
+
+struct pct {
+    uint32_t nr_partitions;
+    struct pct_partition partitions[PCT_MAX_NUM_GUESTS];
+    uint32_t nr_queues;
+    struct pct_queue queues[PCT_MAX_NUM_IVC_QUEUES];    /* by rising id */
+};
+
+/* The rules a table must keep; pct_rule_name() gives each one's name. */
+enum pct_rule {
+    PCT_OK = 0,
+    PCT_RULE_PARTITION_ID,      /* id < 16 */
+    PCT_RULE_PARTITION_NAME,    /* names: not empty, each once; ids each once */
+    PCT_RULE_QUEUE_COUNT,       /* at least one, at most 512 queues */
+    PCT_RULE_QUEUE_ID,          /* id < 512 */
+    PCT_RULE_QUEUE_TWICE,       /* each id once */
+    PCT_RULE_PEERS,             /* both peers are known partitions */
+    PCT_RULE_NFRAMES,           /* not 0 */
+    PCT_RULE_FRAME_SIZE,        /* a multiple of 64, not 0 */
+    PCT_RULE_QUEUE_SIZE,        /* nframes * frame_size + header < 2^32 */
+    PCT_RULE_LOOPBACK,          /* 2k and 2k+1 in pairs of equal geometry */
+    PCT_RULE_MEMORY,            /* all areas fit the shared memory */
+    PCT_NR_RULES
+};
+
+/* One broken rule: which queue (or partition) and which value. */
+struct pct_fault {
+    enum pct_rule rule;
+    uint32_t index;             /* in queues[], or partitions[] for those */
+    uint64_t value;             /* the offending value */
+    uint64_t limit;             /* what it is held against, if a number */
+};
+
+const char *pct_rule_name(enum pct_rule rule);
+
+/*
+ * Judges a whole table; memory is the size of the shared region in bytes, 0
+ * for no limit. Stores up to max faults in faults (may be NULL) and returns
+ * how many there are in all; 0 means that the table is good.
+ */
+unsigned pct_check(const struct pct *pct, uint64_t memory,
+                   struct pct_fault *faults, unsigned max);
+
+/*
+ * Writes one sentence on the fault, "what is wrong, with its value, and what
+ * would be right", without file name, as snprintf() would.
+ */
+int pct_fault_text(const struct pct *pct, const struct pct_fault *fault,
+                   char *text, unsigned size);
+
+/* NULL if there is none. */
+const struct pct_partition *pct_find_partition(const struct pct *pct,
+                                               uint32_t id);
+const struct pct_queue *pct_find_queue(const struct pct *pct, uint32_t id);
+
+#endif
