@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# The partitions (VMs) of the generic platform: GID_<name> := <id 0..15>.
+GID_GUEST_VM := 2
+GID_UPDATE   := 3
+GID_MONITOR  := 4
