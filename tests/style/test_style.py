@@ -31,7 +31,7 @@ def test_house() -> None:
     ("pct/x.c", "/* nothing */\n", "SPDX"),
     ("pct/misc/x.c", "/* SPDX-License-Identifier: MIT */\n", "misc"),
     ("docs/x.md", "<!-- SPDX-License-Identifier: MIT -->\n" + "x" * 300_001, "bytes"),
-])
+], ids=["arrow", "contract", "library", "licence", "no licence", "folder", "size"])
 def test_house_catches(tmp_path: Path, name: str, text: str, complaint: str) -> None:
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     for path, content in (("guest-lib/ivc/ivc.h", "/* SPDX-License-Identifier: MIT */\n"),
