@@ -10,6 +10,7 @@
 #define VSOC_PCT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define PCT_MAX_NUM_IVC_QUEUES 512u
@@ -39,11 +40,13 @@ struct pct {
 /* The rules a table must keep; pct_rule_name() gives each one's name. */
 enum pct_rule {
     PCT_OK = 0,
+    PCT_RULE_PARTITION_COUNT,   /* 1 to 16 partitions */
     PCT_RULE_PARTITION_ID,      /* id < 16 */
-    PCT_RULE_PARTITION_NAME,    /* names: not empty, each once; ids each once */
-    PCT_RULE_QUEUE_COUNT,       /* at least one, at most 512 queues */
+    PCT_RULE_PARTITION_NAME,    /* a C identifier that fits */
+    PCT_RULE_PARTITION_TWICE,   /* names and ids each once */
+    PCT_RULE_QUEUE_COUNT,       /* 1 to 512 queues */
     PCT_RULE_QUEUE_ID,          /* id < 512 */
-    PCT_RULE_QUEUE_TWICE,       /* each id once */
+    PCT_RULE_QUEUE_TWICE,       /* each id once, in rising order */
     PCT_RULE_PEERS,             /* both peers are known partitions */
     PCT_RULE_NFRAMES,           /* not 0 */
     PCT_RULE_FRAME_SIZE,        /* a multiple of 64, not 0 */
@@ -58,25 +61,29 @@ struct pct_fault {
     enum pct_rule rule;
     uint32_t index;             /* in queues[], or partitions[] for those */
     uint64_t value;             /* the offending value */
-    uint64_t limit;             /* what it is held against, if a number */
 };
+
+/* Enough for any sentence of pct_fault_text(). */
+#define PCT_FAULT_TEXT_SIZE 1024u
 
 const char *pct_rule_name(enum pct_rule rule);
 
 /*
  * Judges a whole table; memory is the size of the shared region in bytes, 0
  * for no limit. Stores up to max faults in faults (may be NULL) and returns
- * how many there are in all; 0 means that the table is good.
+ * how many there are in all; 0 means that the table is good. The rule memory
+ * is judged only when all others hold.
  */
 unsigned pct_check(const struct pct *pct, uint64_t memory,
                    struct pct_fault *faults, unsigned max);
 
 /*
- * Writes one sentence on the fault, "what is wrong, with its value, and what
- * would be right", without file name, as snprintf() would.
+ * Writes one line on the fault, as snprintf() would: "queue 300: rule
+ * frame-size: 1500 is not a multiple of 64; use 1536". File names are the
+ * caller's to add.
  */
 int pct_fault_text(const struct pct *pct, const struct pct_fault *fault,
-                   char *text, unsigned size);
+                   char *text, size_t size);
 
 /* NULL if there is none. */
 const struct pct_partition *pct_find_partition(const struct pct *pct,

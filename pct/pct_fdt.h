@@ -8,13 +8,18 @@
 #include "pct.h"
 
 /*
- * Reads a hostile blob of size bytes. Returns 0, or -1 with a sentence in
- * error: what is wrong and where. The result still has to pass pct_check().
+ * Reads a hostile blob of size bytes, which must lie on an 8-byte boundary and
+ * not change meanwhile. Returns 0, or -1 with a line in error: what is wrong
+ * and where. The queues come out by rising id, the partitions too, and the
+ * result still has to pass pct_check().
  */
 int pct_from_fdt(const void *blob, size_t size, struct pct *pct,
                  char *error, size_t error_size);
 
-/* Writes the blob; returns its size, or -1 if it does not fit. */
+/*
+ * Writes the blob; returns its size, or -1 if it does not fit. The buffer must
+ * lie on an 8-byte boundary. Equal models give equal bytes.
+ */
 long pct_to_fdt(const struct pct *pct, void *blob, size_t size);
 
 /* Enough for any table. */

@@ -3,6 +3,7 @@
 #ifndef VSOC_PCT_INFO_H
 #define VSOC_PCT_INFO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -18,6 +18,9 @@
 /* Areas lie on boundaries of the largest guest page size. */
 #define PCT_AREA_ALIGN 0x10000u
 
+/* Goes into the digest: raise it when anything moves. */
+#define PCT_LAYOUT_VERSION 1u
+
 /* ivshmem-server's most; vector 0 says "look at the board page". */
 #define PCT_MAX_VECTORS 64u
 #define PCT_BOARD_VECTOR 0u
@@ -50,7 +53,7 @@ static_assert(sizeof(struct pct_board) <= PCT_BOARD_SIZE, "board fits");
 
 struct pct_queue_place {
     uint64_t area;          /* offset of its area in the shared region */
-    uint32_t area_size;     /* multiple of PCT_AREA_ALIGN, both directions */
+    uint64_t area_size;     /* multiple of PCT_AREA_ALIGN, both directions */
     uint32_t offset;        /* of the queue in its area */
     uint32_t size;          /* of one direction */
     uint8_t vector;         /* ivshmem vector that its doorbells ring */
@@ -63,6 +66,12 @@ struct pct_layout {
     uint32_t nr_vectors;    /* ivshmem vectors that are needed */
     struct pct_queue_place places[PCT_MAX_NUM_IVC_QUEUES];  /* as queues[] */
 };
+
+/* Bytes that a queue's area takes; its geometry must be legal. */
+uint64_t pct_area_size(const struct pct_queue *queue);
+
+/* Bytes of the shared region that are needed; geometries must be legal. */
+uint64_t pct_layout_total(const struct pct *pct);
 
 /* The table must have passed pct_check() (memory limit aside). */
 void pct_layout(const struct pct *pct, struct pct_layout *layout);
@@ -86,6 +95,7 @@ struct pct_view {
     int16_t slot_of[PCT_MAX_NUM_IVC_QUEUES];    /* of queues[i]; -1: none */
 };
 
+/* A partition that has no queue, or is not in the table, gets no slots. */
 void pct_view(const struct pct *pct, const struct pct_layout *layout,
               uint32_t partition, struct pct_view *view);
 
