@@ -23,7 +23,8 @@ static inline bool ivc_geometry_ok(uint32_t nframes, uint32_t frame_size)
 {
     return nframes != 0 && frame_size != 0 &&
            frame_size % IVC_FRAME_ALIGN == 0 &&
-           (uint64_t)nframes * frame_size + IVC_DIRECTION_HEADER <= UINT32_MAX;
+           (uint64_t)nframes * frame_size + IVC_DIRECTION_HEADER <=
+               0xffffffffu;
 }
 
 /* Bytes of one direction: header and frames. Only for a legal geometry. */

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The IVC info page -> the private table of queues.
+ *
+ * The device is not trusted to be right: every number is checked here, once,
+ * and only the table is used from then on. Sums are done in 64 bits.
+ */
+#include <linux/device.h>
+#include <linux/errno.h>
+#include <linux/ioport.h>
+#include <linux/limits.h>
+#include <linux/types.h>
+#include <asm/byteorder.h>
+
+#include "hv_ivc.h"
+#include "hv_ivc_regs.h"
+#include "ivc_geometry.h"
+#include "ivc_info_page.h"
+#include "uapi/nvipc_ivc.h"
+
+/* The page is little-endian, whatever the guest is. */
+#define PAGE_U16(field) le16_to_cpup((const __le16 *)&(field))
+#define PAGE_U32(field) le32_to_cpup((const __le32 *)&(field))
+#define PAGE_U64(field) le64_to_cpup((const __le64 *)&(field))
+
+static bool ivc_info_inside(const struct resource *bar, u64 start, u64 size)
+{
+	return size != 0 && start >= bar->start && start <= bar->end &&
+	       size - 1 <= bar->end - start;
+}
+
+static int ivc_info_queue(struct device *dev, const struct ivc_shared_area *area,
+			  const struct tegra_hv_queue_data *data,
+			  const struct ivc_info_limits *limits,
+			  struct ivc_queue_info *queue)
+{
+	u32 id = PAGE_U32(data->id);
+	u32 peers[2] = { PAGE_U32(data->peers[0]), PAGE_U32(data->peers[1]) };
+	u64 area_size = PAGE_U64(area->size);
+	u64 trap = PAGE_U64(data->trap_ipa);
+	u64 msi = PAGE_U64(data->msi_ipa);
+
+	if (id >= IVC_MAX_QUEUES) {
+		dev_err(dev, "queue %u: ids are below %u\n", id,
+			IVC_MAX_QUEUES);
+		return -EINVAL;
+	}
+	queue->id = id;
+
+	if (peers[0] != limits->partition && peers[1] != limits->partition) {
+		dev_err(dev, "queue %u: peers %u and %u, we are %u\n", id,
+			peers[0], peers[1], limits->partition);
+		return -EINVAL;
+	}
+	queue->loopback = peers[0] == peers[1];
+	queue->peer = peers[0] == limits->partition ? peers[1] : peers[0];
+	if (queue->peer >= IVC_MAX_GUESTS) {
+		dev_err(dev, "queue %u: peer %u, partitions are below %u\n", id,
+			queue->peer, IVC_MAX_GUESTS);
+		return -EINVAL;
+	}
+	/* Of a loopback pair the even one receives in the first direction. */
+	queue->rx_first = queue->loopback ? id % 2 == 0 :
+					    peers[0] == limits->partition;
+
+	queue->nframes = PAGE_U32(data->nframes);
+	queue->frame_size = PAGE_U32(data->frame_size);
+	if (!ivc_geometry_ok(queue->nframes, queue->frame_size)) {
+		dev_err(dev, "queue %u: %u frames of %u bytes are not a queue\n",
+			id, queue->nframes, queue->frame_size);
+		return -EINVAL;
+	}
+	queue->size = PAGE_U32(data->size);
+	if (queue->size != ivc_direction_size(queue->nframes,
+					      queue->frame_size)) {
+		dev_err(dev, "queue %u: size %u, its frames take %u\n", id,
+			queue->size, ivc_direction_size(queue->nframes,
+							queue->frame_size));
+		return -EINVAL;
+	}
+
+	queue->area = PAGE_U64(area->pa);
+	if (queue->area % HV_IVC_PAGE != 0 || area_size % HV_IVC_PAGE != 0) {
+		dev_err(dev, "queue %u: area 0x%llx, size 0x%llx is not aligned to 0x%x\n",
+			id, queue->area, area_size, HV_IVC_PAGE);
+		return -EINVAL;
+	}
+	/* nvipc_ivc_info holds the size in 32 bits. */
+	if (area_size > U32_MAX ||
+	    !ivc_info_inside(limits->areas, queue->area, area_size)) {
+		dev_err(dev, "queue %u: area 0x%llx, size 0x%llx is not in %pR\n",
+			id, queue->area, area_size, limits->areas);
+		return -EINVAL;
+	}
+	queue->area_size = area_size;
+	if (PAGE_U32(area->guest) != queue->peer) {
+		dev_err(dev, "queue %u: area shared with %u, the peer is %u\n",
+			id, PAGE_U32(area->guest), queue->peer);
+		return -EINVAL;
+	}
+	queue->offset = PAGE_U32(data->offset);
+	if (queue->offset % IVC_FRAME_ALIGN != 0 ||
+	    (u64)queue->offset + 2 * (u64)queue->size > area_size) {
+		dev_err(dev, "queue %u: offset 0x%x does not fit its area of 0x%llx bytes\n",
+			id, queue->offset, area_size);
+		return -EINVAL;
+	}
+
+	if ((trap == 0) == (msi == 0)) {
+		dev_err(dev, "queue %u: trap 0x%llx and MSI 0x%llx, one must be 0\n",
+			id, trap, msi);
+		return -EINVAL;
+	}
+	queue->noti = trap ? trap : msi;
+	queue->noti_type = trap ? NVIPC_IVC_NOTI_TRAP : NVIPC_IVC_NOTI_MSI;
+	if (queue->noti % HV_IVC_PAGE != 0 ||
+	    !ivc_info_inside(limits->noti, queue->noti, HV_IVC_PAGE)) {
+		dev_err(dev, "queue %u: notification page 0x%llx is not in %pR\n",
+			id, queue->noti, limits->noti);
+		return -EINVAL;
+	}
+	queue->noti_slot = PAGE_U16(data->raise_irq);
+
+	queue->vector = PAGE_U16(data->irq);
+	if (queue->vector >= limits->nr_queues) {
+		dev_err(dev, "queue %u: vector %u of %u\n", id, queue->vector,
+			limits->nr_queues);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool ivc_info_overlap(const struct ivc_queue_info *a,
+			     const struct ivc_queue_info *b)
+{
+	return a->area < b->area + b->area_size &&
+	       b->area < a->area + a->area_size;
+}
+
+/* Whether two ids are each other's far end. */
+static bool ivc_info_paired(const struct ivc_queue_info *a,
+			    const struct ivc_queue_info *b)
+{
+	return a->loopback && b->loopback && a->id == (b->id ^ 1);
+}
+
+/* Two queues hold nothing in common, but a loopback pair its whole area. */
+static int ivc_info_pair(struct device *dev, const struct ivc_queue_info *a,
+			 const struct ivc_queue_info *b)
+{
+	if (a->id == b->id) {
+		dev_err(dev, "queue %u: given twice\n", a->id);
+		return -EINVAL;
+	}
+	if (a->vector == b->vector) {
+		dev_err(dev, "queue %u: has vector %u, as queue %u\n", a->id,
+			a->vector, b->id);
+		return -EINVAL;
+	}
+	if (a->noti == b->noti) {
+		dev_err(dev, "queue %u: has notification page 0x%llx, as queue %u\n",
+			a->id, a->noti, b->id);
+		return -EINVAL;
+	}
+	if (ivc_info_paired(a, b)) {
+		if (a->area != b->area || a->area_size != b->area_size ||
+		    a->offset != b->offset || a->nframes != b->nframes ||
+		    a->frame_size != b->frame_size) {
+			dev_err(dev, "queue %u: loopback with %u, and not the same area and geometry\n",
+				a->id, b->id);
+			return -EINVAL;
+		}
+	} else if (ivc_info_overlap(a, b)) {
+		dev_err(dev, "queue %u: area 0x%llx overlaps that of queue %u, 0x%llx\n",
+			a->id, a->area, b->id, b->area);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* At most 512 queues, once a boot: every pair is looked at. */
+static int ivc_info_pairs(struct device *dev, const struct ivc_queue_info *table,
+			  u32 nr)
+{
+	u32 i, j;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		bool paired = !table[i].loopback;
+
+		for (j = 0; j < nr; j++) {
+			if (j < i) {
+				err = ivc_info_pair(dev, &table[i], &table[j]);
+				if (err)
+					return err;
+			}
+			paired |= ivc_info_paired(&table[i], &table[j]);
+		}
+		if (!paired) {
+			dev_err(dev, "queue %u: loopback without queue %u\n",
+				table[i].id, table[i].id ^ 1);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+int ivc_info_parse(struct device *dev, const void *page, size_t size,
+		   const struct ivc_info_limits *limits,
+		   struct ivc_queue_info *table)
+{
+	const struct ivc_info_page *head = page;
+	const struct ivc_shared_area *areas;
+	const struct tegra_hv_queue_data *queues;
+	u32 nr = limits->nr_queues;
+	u64 need;
+	u32 i;
+	int err;
+
+	if (size < sizeof(*head)) {
+		dev_err(dev, "info page: %zu bytes, its head takes %zu\n", size,
+			sizeof(*head));
+		return -EINVAL;
+	}
+	if (nr == 0 || nr > IVC_MAX_QUEUES) {
+		dev_err(dev, "%u queues, 1 to %u are possible\n", nr,
+			IVC_MAX_QUEUES);
+		return -EINVAL;
+	}
+	/* areas[i] is that of queues[i]. */
+	if (PAGE_U32(head->nr_queues) != nr || PAGE_U32(head->nr_areas) != nr) {
+		dev_err(dev, "info page: %u queues and %u areas, the device has %u queues\n",
+			PAGE_U32(head->nr_queues), PAGE_U32(head->nr_areas),
+			nr);
+		return -EINVAL;
+	}
+	need = sizeof(*head) + (u64)nr * (sizeof(*areas) + sizeof(*queues)) +
+	       (u64)PAGE_U32(head->nr_mempools) * sizeof(struct ivc_mempool);
+	if (need > size) {
+		dev_err(dev, "info page: %zu bytes, its tables take %llu\n",
+			size, need);
+		return -EINVAL;
+	}
+
+	areas = (const void *)(head + 1);
+	queues = (const void *)(areas + nr);
+	for (i = 0; i < nr; i++) {
+		err = ivc_info_queue(dev, &areas[i], &queues[i], limits,
+				     &table[i]);
+		if (err)
+			return err;
+	}
+	return ivc_info_pairs(dev, table, nr);
+}
