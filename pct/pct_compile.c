@@ -4,14 +4,6 @@
  * a file that defines pct_source_partitions[], PCT_SOURCE one that defines
  * platform_config; scripts/vsoclib/pct.py makes both.
  */
-#include "pct_source.h"
-#include PCT_PARTITIONS
-#include PCT_SOURCE
-#undef peers
-#undef nframes
-#undef frame_size
-#undef use_msi
-
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -22,6 +14,15 @@
 
 #include "pct.h"
 #include "pct_fdt.h"
+
+/* Last: a table with an error in it must not make errors of our headers. */
+#include "pct_source.h"
+#include PCT_PARTITIONS
+#include PCT_SOURCE
+#undef peers
+#undef nframes
+#undef frame_size
+#undef use_msi
 
 #define NR_PARTITIONS \
     (sizeof(pct_source_partitions) / sizeof(pct_source_partitions[0]))

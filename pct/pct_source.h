@@ -33,10 +33,12 @@ struct pct_source_queue {
     struct pct_source_at use_msi_at;
 };
 
+struct pct_source_ivc {
+    struct pct_source_queue queue[PCT_SOURCE_QUEUES];
+};
+
 struct platform_config {
-    struct {
-        struct pct_source_queue queue[PCT_SOURCE_QUEUES];
-    } ivc;
+    struct pct_source_ivc ivc;
 };
 
 /* A variable of server-partitions.mk. */
