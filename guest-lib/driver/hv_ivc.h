@@ -6,10 +6,11 @@
 #ifndef HV_IVC_H
 #define HV_IVC_H
 
-#include <linux/io.h>
-#include <linux/ioport.h>
-#include <linux/pci.h>
 #include <linux/types.h>
+
+struct device;
+struct pci_dev;
+struct resource;
 
 #define IVC_MAX_QUEUES 512	/* ids are below it */
 #define IVC_MAX_GUESTS 16	/* partition ids are below it */

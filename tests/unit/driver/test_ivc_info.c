@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver's check of the info page: a page of pct_info.c's passes and is
+ * understood, and each single lie in it is refused with one error.
+ */
+#include "kernel.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv_ivc.h"
+#include "hv_ivc_regs.h"
+#include "ivc_info_page.h"
+#include "nvipc_ivc.h"
+#include "pct.h"
+#include "pct_info.h"
+#include "pct_layout.h"
+
+#define PARTITION 1u
+#define AREA_BASE 0x8000000000u
+#define NOTI_BASE 0x9000000000u
+#define NR_QUEUES 4u
+
+/* In the page's order. */
+enum { Q_FIRST, Q_EVEN, Q_ODD, Q_SECOND };
+
+static const struct pct table = {
+    .nr_partitions = 2,
+    .partitions = { { "GID_A", 1 }, { "GID_B", 2 } },
+    .nr_queues = NR_QUEUES,
+    .queues = {
+        [Q_FIRST] = { .id = 255, .peers = { 1, 2 }, .nframes = 64,
+                      .frame_size = 1536 },
+        [Q_EVEN] = { .id = 256, .peers = { 1, 1 }, .nframes = 16,
+                     .frame_size = 64 },
+        [Q_ODD] = { .id = 257, .peers = { 1, 1 }, .nframes = 16,
+                    .frame_size = 64 },
+        [Q_SECOND] = { .id = 300, .peers = { 2, 1 }, .nframes = 7,
+                       .frame_size = 192, .use_msi = true },
+    },
+};
+
+/* A page and what it is held against; a test spoils one thing in it. */
+struct fixture {
+    uint8_t page[IVC_INFO_PAGE_SIZE];
+    size_t size;
+    struct ivc_info_page *head;
+    struct ivc_shared_area *areas;
+    struct tegra_hv_queue_data *queues;
+    struct resource area_bar;
+    struct resource noti_bar;
+    struct ivc_info_limits limits;
+    struct ivc_queue_info table[IVC_MAX_QUEUES];
+    struct device dev;
+};
+
+void dev_err(struct device *dev, const char *format, ...)
+{
+    va_list args;
+
+    dev->nr_errors++;
+    va_start(args, format);
+    vsnprintf(dev->error, sizeof(dev->error), format, args);
+    va_end(args);
+}
+
+static void set_up(struct fixture *f, gconstpointer data)
+{
+    static struct pct_layout layout;
+    static struct pct_view view;
+
+    (void)data;
+    g_assert_cmpuint(pct_check(&table, 0, NULL, 0), ==, 0);
+    pct_layout(&table, &layout);
+    pct_view(&table, &layout, PARTITION, &view);
+    g_assert_true(pct_info_write(&table, &layout, &view, AREA_BASE, NOTI_BASE,
+                                 HV_IVC_PAGE, f->page, sizeof(f->page)));
+    f->size = pct_info_size(&view);
+    f->head = (struct ivc_info_page *)f->page;
+    f->areas = (struct ivc_shared_area *)(f->head + 1);
+    f->queues = (struct tegra_hv_queue_data *)(f->areas + NR_QUEUES);
+    f->area_bar.start = AREA_BASE;
+    f->area_bar.end = AREA_BASE + view.bar_size - 1;
+    f->noti_bar.start = NOTI_BASE;
+    f->noti_bar.end = NOTI_BASE + NR_QUEUES * HV_IVC_PAGE - 1;
+    f->limits.partition = PARTITION;
+    f->limits.nr_queues = NR_QUEUES;
+    f->limits.areas = &f->area_bar;
+    f->limits.noti = &f->noti_bar;
+}
+
+static void tear_down(struct fixture *f, gconstpointer data)
+{
+    (void)f;
+    (void)data;
+}
+
+/* In memory of just that size, so that a sanitizer sees a step beyond. */
+static int parse(struct fixture *f)
+{
+    void *page = g_memdup2(f->page, f->size);
+    int err = ivc_info_parse(&f->dev, page, f->size, &f->limits, f->table);
+
+    g_free(page);
+    return err;
+}
+
+static void refused(struct fixture *f, const char *text)
+{
+    g_assert_cmpint(parse(f), ==, -EINVAL);
+    g_assert_cmpuint(f->dev.nr_errors, ==, 1);
+    if (!strstr(f->dev.error, text)) {
+        g_error("\"%s\" is not in \"%s\"", text, f->dev.error);
+    }
+}
+
+static void test_good(struct fixture *f, gconstpointer data)
+{
+    const struct ivc_queue_info *first = &f->table[Q_FIRST];
+    const struct ivc_queue_info *second = &f->table[Q_SECOND];
+
+    (void)data;
+    g_assert_cmpint(parse(f), ==, 0);
+    g_assert_cmpuint(f->dev.nr_errors, ==, 0);
+
+    g_assert_cmpuint(first->id, ==, 255);
+    g_assert_cmpuint(first->peer, ==, 2);
+    g_assert_cmpuint(first->nframes, ==, 64);
+    g_assert_cmpuint(first->frame_size, ==, 1536);
+    g_assert_cmpuint(first->offset, ==, 0);
+    g_assert_cmpuint(first->size, ==, 128 + 64 * 1536);
+    g_assert_cmpuint(first->area_size, ==, 0x40000);
+    g_assert_cmphex(first->area, ==, AREA_BASE);
+    g_assert_cmphex(first->noti, ==, NOTI_BASE);
+    g_assert_cmpuint(first->noti_type, ==, NVIPC_IVC_NOTI_TRAP);
+    g_assert_cmpuint(first->vector, ==, 0);
+    g_assert_true(first->rx_first);
+
+    g_assert_cmpuint(second->id, ==, 300);
+    g_assert_cmpuint(second->peer, ==, 2);
+    g_assert_cmpuint(second->noti_slot, ==, 3);
+    g_assert_cmphex(second->noti, ==, NOTI_BASE + 3 * HV_IVC_PAGE);
+    g_assert_cmpuint(second->noti_type, ==, NVIPC_IVC_NOTI_MSI);
+    g_assert_cmpuint(second->vector, ==, 3);
+    g_assert_false(second->rx_first);
+}
+
+static void test_loopback(struct fixture *f, gconstpointer data)
+{
+    const struct ivc_queue_info *even = &f->table[Q_EVEN];
+    const struct ivc_queue_info *odd = &f->table[Q_ODD];
+
+    (void)data;
+    g_assert_cmpint(parse(f), ==, 0);
+    g_assert_cmpuint(even->peer, ==, PARTITION);
+    g_assert_cmphex(even->area, ==, odd->area);
+    g_assert_true(even->rx_first);
+    g_assert_false(odd->rx_first);
+    g_assert_cmphex(even->noti, !=, odd->noti);
+}
+
+/* One lie each. */
+#define LIE(name, text, statement) \
+    static void lie_##name(struct fixture *f, gconstpointer data) \
+    { \
+        (void)data; \
+        statement; \
+        refused(f, text); \
+    }
+
+LIE(no_page, "info page: 0 bytes", f->size = 0)
+LIE(short_head, "info page: 63 bytes", f->size = sizeof(*f->head) - 1)
+LIE(short_tables, "tables take", f->size -= 4)
+LIE(no_queues, "0 queues", f->limits.nr_queues = 0)
+LIE(many_queues, "513 queues", f->limits.nr_queues = 513)
+LIE(queue_count, "the device has 4", f->head->nr_queues = 3)
+LIE(huge_count, "the device has 4", f->head->nr_queues = 0xffffffff)
+LIE(area_count, "3 areas", f->head->nr_areas = 3)
+LIE(mempool_count, "tables take", f->head->nr_mempools = 0xffffffff)
+
+LIE(id, "ids are below 512", f->queues[Q_FIRST].id = 512)
+LIE(id_twice, "given twice", f->queues[Q_SECOND].id = 255)
+LIE(not_a_peer, "we are 1", f->queues[Q_FIRST].peers[0] = 3)
+LIE(peer, "partitions are below 16", f->queues[Q_FIRST].peers[1] = 16)
+LIE(area_guest, "area shared with 3", f->areas[Q_FIRST].guest = 3)
+
+LIE(nframes, "not a queue", f->queues[Q_FIRST].nframes = 0)
+LIE(frame_size, "not a queue", f->queues[Q_FIRST].frame_size = 1537)
+LIE(product, "not a queue", f->queues[Q_FIRST].nframes = 0xffffffff)
+LIE(size, "its frames take", f->queues[Q_FIRST].size += 64)
+LIE(offset, "does not fit", f->queues[Q_FIRST].offset = 0x40000 - 64)
+LIE(huge_offset, "does not fit", f->queues[Q_FIRST].offset = 0xffffffc0)
+LIE(odd_offset, "does not fit", f->queues[Q_FIRST].offset = 4)
+
+LIE(area_align, "not aligned", f->areas[Q_FIRST].pa += 0x1000)
+LIE(area_size_align, "not aligned", f->areas[Q_FIRST].size -= 0x1000)
+LIE(area_below, "is not in", f->areas[Q_FIRST].pa -= HV_IVC_PAGE)
+LIE(area_above, "is not in", f->areas[Q_SECOND].pa += HV_IVC_PAGE)
+LIE(area_wraps, "is not in", f->areas[Q_FIRST].pa = UINT64_C(0) - HV_IVC_PAGE)
+LIE(area_empty, "is not in", f->areas[Q_FIRST].size = 0)
+LIE(area_huge, "is not in",
+    (f->areas[Q_FIRST].size = UINT64_C(1) << 32,
+     f->area_bar.end = AREA_BASE + (UINT64_C(1) << 33)))
+LIE(area_overlap, "overlaps", f->areas[Q_SECOND].pa = AREA_BASE + 0x30000)
+LIE(area_same, "overlaps", f->areas[Q_SECOND].pa = f->areas[Q_EVEN].pa)
+
+LIE(noti_none, "one must be 0", f->queues[Q_FIRST].trap_ipa = 0)
+LIE(noti_both, "one must be 0", f->queues[Q_FIRST].msi_ipa = NOTI_BASE)
+LIE(noti_align, "notification page", f->queues[Q_FIRST].trap_ipa += 8)
+LIE(noti_below, "notification page",
+    f->queues[Q_FIRST].trap_ipa -= HV_IVC_PAGE)
+LIE(noti_above, "notification page",
+    f->queues[Q_SECOND].msi_ipa += HV_IVC_PAGE)
+LIE(noti_twice, "as queue 255", f->queues[Q_SECOND].msi_ipa = NOTI_BASE)
+
+LIE(vector, "vector 4 of 4", f->queues[Q_FIRST].irq = 4)
+LIE(vector_twice, "has vector 0, as queue 255", f->queues[Q_SECOND].irq = 0)
+
+LIE(loopback_area, "not the same area",
+    (f->areas[Q_ODD].pa = f->areas[Q_SECOND].pa,
+     f->areas[Q_SECOND].pa = f->areas[Q_EVEN].pa))
+LIE(loopback_geometry, "not the same area",
+    (f->queues[Q_ODD].nframes = 15,
+     f->queues[Q_ODD].size = 128 + 15 * 64))
+LIE(loopback_alone, "without queue 256",
+    (f->queues[Q_EVEN].id = 258, f->queues[Q_EVEN].peers[1] = 2,
+     f->areas[Q_EVEN].guest = 2, f->areas[Q_EVEN].pa = AREA_BASE + 0x60000,
+     f->area_bar.end = AREA_BASE + 0x6ffff))
+
+/* Any bytes at all: an answer, no step outside, one error if it is no. */
+static void test_noise(struct fixture *f, gconstpointer data)
+{
+    (void)data;
+    for (unsigned round = 0; round < 20000; round++) {
+        struct fixture copy = *f;
+        unsigned flips = (unsigned)g_test_rand_int_range(1, 4);
+        int err;
+
+        copy.limits.areas = &copy.area_bar;
+        copy.limits.noti = &copy.noti_bar;
+        for (unsigned i = 0; i < flips; i++) {
+            gint32 at = g_test_rand_int_range(0, (gint32)f->size);
+
+            copy.page[at] = (uint8_t)g_test_rand_int_range(0, 256);
+        }
+        err = parse(&copy);
+        g_assert_true(err == 0 || err == -EINVAL);
+        g_assert_cmpuint(copy.dev.nr_errors, ==, err != 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(path, test) \
+    g_test_add("/driver/info/" path, struct fixture, NULL, set_up, test, \
+               tear_down)
+#define ADD_LIE(name) ADD("lie/" #name, lie_##name)
+    ADD("good", test_good);
+    ADD("loopback", test_loopback);
+    ADD_LIE(no_page);
+    ADD_LIE(short_head);
+    ADD_LIE(short_tables);
+    ADD_LIE(no_queues);
+    ADD_LIE(many_queues);
+    ADD_LIE(queue_count);
+    ADD_LIE(huge_count);
+    ADD_LIE(area_count);
+    ADD_LIE(mempool_count);
+    ADD_LIE(id);
+    ADD_LIE(id_twice);
+    ADD_LIE(not_a_peer);
+    ADD_LIE(peer);
+    ADD_LIE(area_guest);
+    ADD_LIE(nframes);
+    ADD_LIE(frame_size);
+    ADD_LIE(product);
+    ADD_LIE(size);
+    ADD_LIE(offset);
+    ADD_LIE(huge_offset);
+    ADD_LIE(odd_offset);
+    ADD_LIE(area_align);
+    ADD_LIE(area_size_align);
+    ADD_LIE(area_below);
+    ADD_LIE(area_above);
+    ADD_LIE(area_wraps);
+    ADD_LIE(area_empty);
+    ADD_LIE(area_huge);
+    ADD_LIE(area_overlap);
+    ADD_LIE(area_same);
+    ADD_LIE(noti_none);
+    ADD_LIE(noti_both);
+    ADD_LIE(noti_align);
+    ADD_LIE(noti_below);
+    ADD_LIE(noti_above);
+    ADD_LIE(noti_twice);
+    ADD_LIE(vector);
+    ADD_LIE(vector_twice);
+    ADD_LIE(loopback_area);
+    ADD_LIE(loopback_geometry);
+    ADD_LIE(loopback_alone);
+    ADD("noise", test_noise);
+    return g_test_run();
+}
