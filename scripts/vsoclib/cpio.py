@@ -1,27 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""Writes cpio archives in the "newc" form that the Linux kernel unpacks as initramfs.
+"""Writes (and looks into) cpio archives in the "newc" form that the Linux kernel unpacks as
+initramfs.
 
-Written here because the usual tool takes owners and device nodes from real files, which needs root. The kernel accepts
-several archives one after the other; a later file replaces an earlier one of the same name.
+Written here because the usual tool takes owners and device nodes from real files, which needs
+root. The kernel accepts several archives one after the other; a later file replaces an earlier
+one of the same name.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Iterable
 
 
 class CpioWriter:
-    """Appends entries to `out`; every owner is root, every time is 0, so equal content gives equal bytes."""
+    """Appends entries to `out`; every owner is root, every time is 0, so equal content gives
+    equal bytes.
 
-    def __init__(self, out: BinaryIO) -> None:
+    existing: folders that an earlier archive has; they are left as they are.
+    """
+
+    def __init__(self, out: BinaryIO, existing: Iterable[str] = ()) -> None:
         self._out = out
         self._ino = 0
-        self._dirs: set[str] = {""}
+        self._dirs: set[str] = {"", *existing}
 
-    def _entry(self, name: str, mode: int, data: bytes = b"", rdev: tuple[int, int] = (0, 0)) -> None:
+    def _entry(self, name: str, mode: int, data: bytes = b"",
+               rdev: tuple[int, int] = (0, 0)) -> None:
         self._ino += 1
         encoded = os.fsencode(name) + b"\0"
         fields = (self._ino, mode, 0, 0, 1, 0, len(data), 0, 0, *rdev, len(encoded), 0)
@@ -70,3 +78,60 @@ class CpioWriter:
         """Writes the end mark. Another archive may follow."""
         self._entry("TRAILER!!!", 0)
         self._out.write(bytes(-self._out.tell() % 512))
+
+
+@dataclass
+class Names:
+    """The folders and symbolic links of an archive: what decides where a path leads."""
+
+    folders: set[str] = field(default_factory=set)
+    links: dict[str, str] = field(default_factory=dict)
+
+    def resolve(self, path: str) -> str:
+        """The name, without leading slash, of what `path` leads to. A folder entry in the place
+        of a link such as /lib would replace the link, and all that is found through it would be
+        lost.
+        """
+        done: list[str] = []
+        todo = path.split("/")[::-1]
+        hops = 0
+        while todo:
+            part = todo.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                done = done[:-1]
+                continue
+            name = "/".join([*done, part])
+            if name in self.links and todo:     # the last part is what is written, link or not
+                hops += 1
+                if hops > 40:
+                    raise ValueError(f"too many symbolic links in {path!r}")
+                target = self.links[name]
+                if target.startswith("/"):
+                    done = []
+                todo += target.split("/")[::-1]
+            else:
+                done.append(part)
+        return "/".join(done)
+
+
+def read_names(source: BinaryIO) -> Names:
+    """Reads the names of an archive; ValueError if it is none of this form."""
+    names = Names()
+    while True:
+        header = source.read(110)
+        if header[:6] != b"070701" or len(header) != 110:
+            raise ValueError("not a cpio archive of the form newc")
+        mode, size, length = (int(header[at:at + 8], 16) for at in (14, 54, 94))
+        padded = source.read(length + -(110 + length) % 4)
+        name = os.fsdecode(padded[:length - 1])
+        if name == "TRAILER!!!":
+            return names
+        if stat.S_ISLNK(mode):
+            names.links[name] = os.fsdecode(source.read(size))
+            source.seek(-size % 4, os.SEEK_CUR)
+        else:
+            if stat.S_ISDIR(mode):
+                names.folders.add(name)
+            source.seek(size + -size % 4, os.SEEK_CUR)

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""One virtual machine of a SoC: its QEMU, its console, its guest agent."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import shlex
+import time
+from pathlib import Path
+from typing import Any, Mapping, Optional, Sequence, Union
+
+from . import reactor
+from .agent import Agent, Output, Result
+from .channel import Channel, ChannelTimeout
+from .console import Watch
+from .errors import BootError, GuestError, PanicError, ProcessError, StateError
+from .process import Child, read_log
+from .state import Folder
+
+# kpti and mitigations cost a quarter of TCG's speed and protect nobody here.
+KERNEL_COMMAND_LINE = "console=ttyAMA0 quiet mitigations=off kpti=off"
+
+
+def role(vm: str) -> str:
+    """What the process of this VM says it is."""
+    return f"vm:{vm}"
+
+
+class Machine:
+    """A VM of a SoC that is being started, or was found running."""
+
+    def __init__(self, folder: Folder, name: str, command: Sequence[str],
+                 child: Optional[Child] = None) -> None:
+        self.name = name
+        self.command = list(command)
+        self.child = child
+        self.ready_after: Optional[float] = None
+        self._folder = folder
+        self._watch = Watch(self.console_log)
+        self._monitor = Channel(folder, f"{name}.qmp.sock", False, self.check_process)
+        self._agent = Agent(name, Channel(folder, f"{name}.agent.sock", True, self.check))
+
+    @staticmethod
+    def qemu_arguments(name: str, memory_mib: int, append: str) -> list[str]:
+        """All but the accelerator, the kernel and our device. File names are relative to the
+        state folder.
+        """
+        return ["-name", name, "-nodefaults", "-no-user-config", "-display", "none",
+                "-smp", "1", "-m", f"{memory_mib}M", "-initrd", f"{name}.initrd",
+                "-append", f"{KERNEL_COMMAND_LINE} vsoc.vm={name} {append}".rstrip(),
+                "-chardev", f"socket,id=qmp,path={name}.qmp.sock,server=on,wait=off",
+                "-mon", "chardev=qmp,mode=control",
+                "-chardev", f"socket,id=console,path={name}.console.sock,server=on,wait=off,"
+                            f"logfile={name}.console.log,logappend=on",
+                "-serial", "chardev:console",
+                "-chardev", f"socket,id=agent,path={name}.agent.sock,server=on,wait=off",
+                "-device", "virtio-serial-pci",
+                "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"]
+
+    # Its files
+
+    @property
+    def console_log(self) -> Path:
+        """What the guest's console showed since the SoC started."""
+        return self._folder / f"{self.name}.console.log"
+
+    def console(self) -> str:
+        """The end of it."""
+        return read_log(self.console_log)
+
+    # Its life
+
+    def start(self, bound: bool) -> None:
+        """Starts QEMU. wait_ready() waits for the guest."""
+        self._watch.skip()
+        self.ready_after = None
+        self.child = Child.start(self._folder, role(self.name), f"{self.name}.qemu.log",
+                                 self.command, bound)
+
+    def running(self) -> bool:
+        """Whether its QEMU runs."""
+        return self.child is not None and self.child.running()
+
+    def check_process(self) -> None:
+        """Raises if QEMU has ended."""
+        if self.child is None:
+            raise StateError(f"{self.name} is not running; `vsoc up` starts it")
+        if not self.child.running():
+            error = self.child.error(f"{self.name}: QEMU has ended")
+            console = self.console()
+            raise ProcessError(f"{self.name}: QEMU has ended", self.command, error.returncode,
+                               error.log + ("\n(console)\n" + console if console.strip() else ""))
+
+    def check(self) -> None:
+        """Raises if QEMU has ended or the guest's kernel has panicked."""
+        self.check_process()
+        self._watch.look()
+        if self._watch.panic is not None:
+            raise PanicError(self.name, self._watch.panic, self.console())
+
+    def state(self) -> str:
+        """"running", "panicked" or "stopped"."""
+        if not self.running():
+            return "stopped"
+        self._watch.look()
+        return "running" if self._watch.panic is None else "panicked"
+
+    def _check_boot(self) -> None:
+        self.check()
+        if self._watch.failed is not None:
+            raise BootError(self.name, f"its start failed: {self._watch.failed}", self.console())
+
+    async def _wait_ready(self, timeout: float) -> None:
+        start = time.monotonic()
+        ask = asyncio.create_task(self._agent.channel.execute("guest-ping", timeout=timeout))
+        try:
+            while not (await asyncio.wait({ask}, timeout=0.1))[0]:
+                self._check_boot()
+            await ask
+        except ChannelTimeout:
+            self._check_boot()
+            raise BootError(self.name, f"its guest agent does not answer {timeout:g} s after the "
+                            "start", self.console()) from None
+        finally:
+            ask.cancel()
+        self._check_boot()
+        self.ready_after = time.monotonic() - start
+
+    def start_waiting(self, timeout: float) -> "concurrent.futures.Future[None]":
+        """The future ends when the guest answers, or with the reason why it does not."""
+        return reactor.start(self._wait_ready(timeout))
+
+    def wait_ready(self, timeout: float) -> None:
+        """Returns when the guest answers; raises as soon as it is clear that it will not."""
+        reactor.run(self._wait_ready(timeout))
+
+    def kill(self) -> None:
+        """Ends QEMU as a crash would."""
+        if self.child is not None:
+            self.child.kill()
+        self.close()
+
+    def close(self) -> None:
+        """Hangs up; the machine runs on."""
+        reactor.run(self._monitor.close())
+        reactor.run(self._agent.channel.close())
+
+    def reset(self, timeout: float) -> None:
+        """Presses the reset button and waits until the guest answers again."""
+        reactor.run(self._agent.channel.close())
+        reactor.run(self._reset())
+        self.wait_ready(timeout)
+
+    async def _reset(self) -> None:
+        async with self._monitor.exclusive() as client:
+            with client.listener(("RESET",)) as resets:
+                await client.execute("system_reset")
+                # Until then the old guest could still answer.
+                await asyncio.wait_for(resets.get(), 10)
+                self._watch.skip()
+
+    # Talking to it
+
+    def qmp(self, command: str, arguments: Optional[Mapping[str, object]] = None) -> Any:
+        """One QMP command to its QEMU."""
+        return reactor.run(self._monitor.execute(command, arguments or {}))
+
+    def submit(self, command: Union[str, Sequence[str]], timeout: Optional[float] = None,
+               stdin: bytes = b"",
+               output: Optional[Output] = None) -> "concurrent.futures.Future[Result]":
+        """Starts a command in the guest; a string is for its shell. Cancelling the future kills
+        it.
+        """
+        words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
+        return reactor.start(self._agent.execute(words, timeout, stdin, output))
+
+    def run(self, command: Union[str, Sequence[str]], timeout: Optional[float] = None,
+            stdin: bytes = b"", output: Optional[Output] = None, check: bool = False) -> Result:
+        """Runs a command in the guest to its end; with check, failure raises."""
+        future = self.submit(command, timeout, stdin, output)
+        try:
+            result = future.result()
+        except BaseException:
+            future.cancel()
+            raise
+        if check and result.returncode != 0:
+            text = command if isinstance(command, str) else shlex.join(command)
+            raise GuestError(self.name, f"`{text}` ended with {result.returncode}:\n"
+                             + (result.stdout + result.stderr).decode(errors="replace"))
+        return result
+
+    def push(self, data: bytes, path: str, mode: int) -> None:
+        """Puts a file into the guest."""
+        reactor.run(self._agent.push(data, path, mode))

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""The one asyncio loop of the process, in a thread of its own, for QEMU's asynchronous QMP client.
+
+The rest of vsoc is plain, synchronous code: it hands a coroutine over with run() or start().
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from typing import Any, Coroutine, Optional, TypeVar
+
+T = TypeVar("T")
+
+_loop: Optional[asyncio.AbstractEventLoop] = None
+_guard = threading.Lock()
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """The loop, which is started at the first call."""
+    global _loop
+    with _guard:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="reactor", daemon=True).start()
+        return _loop
+
+
+def start(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    """Starts work on the loop; the future has its result."""
+    return asyncio.run_coroutine_threadsafe(work, loop())
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs work on the loop and waits for it. An interrupt of the waiter ends the work, too."""
+    future = start(work)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
