@@ -6,9 +6,8 @@
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
               "the board's words are little-endian");
-static_assert((PCT_MAX_NUM_IVC_QUEUES + PCT_MAX_VECTORS - 2) /
-              (PCT_MAX_VECTORS - 1) <= DOORBELL_MAX_SLOTS,
-              "every queue has a bit");
+static_assert(PCT_MAX_NUM_IVC_QUEUES / (PCT_MIN_VECTORS - 1) <=
+              DOORBELL_MAX_SLOTS, "every queue has a bit");
 
 void doorbell_set(struct pct_board *board, uint32_t receiver,
                   const struct pct_queue_place *place)

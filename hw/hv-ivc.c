@@ -28,6 +28,7 @@
 #include "qemu/module.h"
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
+#include "system/runstate.h"
 #include "system/system.h"
 
 #include "../guest-lib/ivc/ivc_wire.h"
@@ -210,9 +211,12 @@ static void hv_ivc_link_down(HvIvcState *s)
     if (s->link) {
         s->link = false;
         trace_hv_ivc_link_down(s->view.partition, s->server.error);
-        warn_report("hv-ivc: lost the ivshmem-server (%s): queues go on, but "
-                    "the death of a VM is no longer noticed and none can join",
-                    s->server.error);
+        /* QEMU closes its sockets itself when it ends. */
+        if (!runstate_check(RUN_STATE_SHUTDOWN)) {
+            warn_report("hv-ivc: lost the ivshmem-server (%s): queues go on, "
+                        "but the death of a VM is no longer noticed and none "
+                        "can join", s->server.error);
+        }
     }
 }
 

@@ -72,16 +72,32 @@ static uint64_t digest_of(const struct pct *pct)
     return digest == 0 ? 1 : digest;
 }
 
+/*
+ * One for the board and one a queue, as far as the server can carry them: it
+ * greets a QEMU with the eventfds of all QEMUs at once and drops what the
+ * socket's buffer does not hold, some 278 messages. There is room for one QEMU
+ * more than partitions, for one that has died and is not yet seen as dead.
+ */
+static uint32_t nr_vectors(const struct pct *pct)
+{
+    uint32_t nr = PCT_MAX_GREETING / (pct->nr_partitions + 1);
+
+    if (nr < PCT_MIN_VECTORS) {
+        nr = PCT_MIN_VECTORS;
+    }
+    if (nr > PCT_MAX_VECTORS) {
+        nr = PCT_MAX_VECTORS;
+    }
+    return nr < 1 + pct->nr_queues ? nr : 1 + pct->nr_queues;
+}
+
 void pct_layout(const struct pct *pct, struct pct_layout *layout)
 {
     uint64_t next = PCT_BOARD_SIZE;
     uint32_t lanes;     /* vectors that carry doorbells */
 
     memset(layout, 0, sizeof(*layout));
-    layout->nr_vectors = 1 + pct->nr_queues;
-    if (layout->nr_vectors > PCT_MAX_VECTORS) {
-        layout->nr_vectors = PCT_MAX_VECTORS;
-    }
+    layout->nr_vectors = nr_vectors(pct);
     lanes = layout->nr_vectors - 1;
 
     for (uint32_t i = 0; i < pct->nr_queues; i++) {

@@ -23,6 +23,10 @@
 
 /* ivshmem-server's most; vector 0 says "look at the board page". */
 #define PCT_MAX_VECTORS 64u
+/* A word of bits a vector must do for all queues. */
+#define PCT_MIN_VECTORS (1u + PCT_MAX_NUM_IVC_QUEUES / 32u)
+/* Eventfds that the server can announce to a newcomer in one go. */
+#define PCT_MAX_GREETING 272u
 #define PCT_BOARD_VECTOR 0u
 
 /*
