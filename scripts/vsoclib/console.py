@@ -20,8 +20,9 @@ from .state import Folder
 ESCAPE = 0x1d       # Ctrl-]
 
 # At the beginning of a line, so that a program that prints these words does no harm.
-_PANIC = re.compile(rb"^(?:\[ *\d+\.\d+\] )?(Kernel panic - not syncing[^\r\n]*)\r?\n", re.M)
-_FAILED = re.compile(rb"^vsoc: \S+ FAILED: ([^\r\n]*)\r?\n", re.M)
+_NEWS = re.compile(rb"^(?:(?:\[ *\d+\.\d+\] )?(?P<panic>Kernel panic - not syncing[^\r\n]*)"
+                   rb"|vsoc: \S+ (?:FAILED: (?P<failed>[^\r\n]*)|(?P<ready>ready after) .*))\r?\n",
+                   re.M)
 
 
 class Watch:
@@ -54,13 +55,13 @@ class Watch:
         self._position += len(fresh)
         text = self._rest + fresh
         lines, newline, self._rest = text.rpartition(b"\n")
-        lines += newline
-        panic = _PANIC.search(lines)
-        failed = _FAILED.search(lines)
-        if panic and self.panic is None:
-            self.panic = panic[1].decode(errors="replace")
-        if failed and self.failed is None:
-            self.failed = failed[1].decode(errors="replace")
+        for news in _NEWS.finditer(lines + newline):
+            if news["ready"]:
+                self.panic = self.failed = None
+            elif news["panic"]:
+                self.panic = self.panic or news["panic"].decode(errors="replace")
+            else:
+                self.failed = self.failed or news["failed"].decode(errors="replace")
 
 
 def attach(folder: Folder, name: str) -> None:

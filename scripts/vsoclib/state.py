@@ -98,21 +98,21 @@ class Folder:
         if self._lock >= 0:
             return True
         while True:
-            fd = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=self.fd)
+            # Another one may remove the folder at any of these steps: then it is made anew.
+            fd = -1
             try:
+                fd = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=self.fd)
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(fd), os.stat(self.path / "lock")):
+                    self._lock = fd
+                    return True
             except BlockingIOError:
                 os.close(fd)
                 return False
-            # Another one may have removed the folder between open and flock.
-            try:
-                same = os.path.samestat(os.fstat(fd), os.stat(self.path / "lock"))
             except FileNotFoundError:
-                same = False
-            if same:
-                self._lock = fd
-                return True
-            os.close(fd)
+                pass
+            if fd >= 0:
+                os.close(fd)
             os.close(self._fd)
             self._fd = -1
 
