@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables that tests begin with. */
+#include "tables.h"
+
+#include <string.h>
+
+void table_begin(struct pct *pct)
+{
+    static const struct pct_partition partitions[] = {
+        { "GID_A", 2 }, { "GID_B", 3 }, { "GID_C", 4 },
+    };
+
+    memset(pct, 0, sizeof(*pct));
+    pct->nr_partitions = 3;
+    memcpy(pct->partitions, partitions, sizeof(partitions));
+}
+
+void table_add(struct pct *pct, uint32_t id, uint32_t peer0, uint32_t peer1,
+               uint32_t nframes, uint32_t frame_size)
+{
+    g_assert_cmpuint(pct->nr_queues, <, PCT_MAX_NUM_IVC_QUEUES);
+    pct->queues[pct->nr_queues++] = (struct pct_queue){
+        .id = id,
+        .peers = { peer0, peer1 },
+        .nframes = nframes,
+        .frame_size = frame_size,
+    };
+}
+
+void table_good(struct pct *pct)
+{
+    table_begin(pct);
+    table_add(pct, 255, 2, 3, 64, 1536);
+    table_add(pct, 256, 2, 2, 8, 512);
+    table_add(pct, 257, 2, 2, 8, 512);
+    table_add(pct, 300, 3, 4, 16, 4096);
+    table_add(pct, 301, 4, 2, 13, 320);
+    pct->queues[3].use_msi = true;
+}
+
+void table_random(struct pct *pct, GRand *rand, uint32_t count)
+{
+    uint32_t id = 0;
+
+    table_begin(pct);
+    while (pct->nr_queues < count) {
+        uint32_t nframes = g_rand_int_range(rand, 1, 100);
+        uint32_t frame_size = 64 * g_rand_int_range(rand, 1, 100);
+        uint32_t left = (PCT_MAX_NUM_IVC_QUEUES - id) / 2 -
+                        (count - pct->nr_queues + 1) / 2;
+        uint32_t a = g_rand_int_range(rand, 2, 5);
+        uint32_t b = 2 + (a - 2 + g_rand_int_range(rand, 0, 3)) % 3;
+
+        /* Ids in pairs, with gaps as long as there is room. */
+        if (left > 0 && g_rand_boolean(rand)) {
+            id += 2;
+        }
+        table_add(pct, id, a, b, nframes, frame_size);
+        table_add(pct, id + 1, a, b, nframes, frame_size);
+        pct->queues[pct->nr_queues - 1].use_msi = g_rand_boolean(rand);
+        id += 2;
+    }
+}

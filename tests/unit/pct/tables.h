@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables that tests begin with. */
+#ifndef TESTS_PCT_TABLES_H
+#define TESTS_PCT_TABLES_H
+
+#include <glib.h>
+
+#include "pct.h"
+
+/* Partitions GID_A (2), GID_B (3), GID_C (4) and no queue. */
+void table_begin(struct pct *pct);
+
+/* Appends a queue; ids must rise. */
+void table_add(struct pct *pct, uint32_t id, uint32_t peer0, uint32_t peer1,
+               uint32_t nframes, uint32_t frame_size);
+
+/*
+ * Five queues: 0 is 255 (A, B), 1 and 2 are the loopback 256/257 of A, 3 is
+ * 300 (B, C; by MSI), 4 is 301 (C, A).
+ */
+void table_good(struct pct *pct);
+
+/* Legal, of count queues (an even number at most 512), loopbacks among them. */
+void table_random(struct pct *pct, GRand *rand, uint32_t count);
+
+#endif
