@@ -34,15 +34,17 @@ struct link {
 
 struct backend {
     /*
-     * -ENOENT: no such queue here; -EBUSY: its end is open already; -EACCES or
-     * -EPERM: not ours to open; -ENOMEM, -EMFILE, -EIO, -EPROTO as they say.
+     * -ENOENT: no such queue here, its line is to be ignored; -EBUSY: its end
+     * is open already; -EACCES or -EPERM: not ours to open; -EPROTO: what the
+     * driver says makes no sense; -ENOMEM, -EMFILE, -EIO as they say.
      * end: which of the two names of an intra-VM record; 0 for the others.
      */
     int (*open)(struct link *link, const struct conf_entry *entry,
                 unsigned end);
-    /* Whether the queue of this record exists at all (else it is ignored). */
-    bool (*exists)(const struct conf_entry *entry);
-    /* Tells the peer that something may have changed. Never blocks. */
+    /*
+     * Tells the peer that something may have changed. Never blocks. Ordered
+     * after all earlier stores to the channel.
+     */
     void (*notify)(struct link *link);
     /*
      * Drains event_fd; true if there was anything in it. To be called before
@@ -50,7 +52,12 @@ struct backend {
      * again, what came before is seen by the look.
      */
     bool (*ack)(struct link *link);
+    /* Ordered before all later loads from the channel. */
     struct far_status (*far_status)(struct link *link);
+    /*
+     * Gives everything back; the far end then sees that this one is gone. In
+     * the child of a fork, where the same is called, the parent's end stays.
+     */
     void (*close)(struct link *link);
     bool can_disable_notification;
 };

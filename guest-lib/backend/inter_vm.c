@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * INTER_VM: an IVC queue of the hypervisor, through /dev/ivc<id>.
+ *
+ * Two descriptors an endpoint: the node, whose release tells the peer, and the
+ * eventfd that the driver signals. No system call moves a frame or rings.
+ */
+#include "backend/backend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "driver/uapi/nvipc_ivc.h"
+#include "ivc_geometry.h"
+
+#define FRAME_CACHE_LINE 64u
+
+struct inter_vm {
+    int node;
+    void *area;
+    size_t area_size;
+    void *noti;             /* the notification page */
+    size_t noti_size;
+};
+
+/*
+ * Between queue memory, which is ordinary, and the notification page, which is
+ * device memory: on aarch64 a fence between CPUs alone need not cover that.
+ */
+static void device_fence(void)
+{
+#ifdef __aarch64__
+    __asm__ volatile("dmb osh" ::: "memory");
+#else
+    __sync_synchronize();
+#endif
+}
+
+static volatile uint32_t *noti_word(const struct link *link, size_t offset)
+{
+    const struct inter_vm *vm = link->priv;
+
+    return (volatile uint32_t *)((char *)vm->noti + offset);
+}
+
+/* The group that the configuration names, or root. */
+static bool may_use(const struct conf_entry *entry)
+{
+    return entry->gid == CONF_NO_GID || geteuid() == 0 ||
+           group_member((gid_t)entry->gid);
+}
+
+/* The driver is ours or the board's; a mistake in it must not crash us. */
+static bool info_is_sound(const struct nvipc_ivc_info *info, size_t page_size)
+{
+    uint8_t rx_first;
+
+    /* A bool from elsewhere may hold anything. */
+    memcpy(&rx_first, (const char *)info +
+           offsetof(struct nvipc_ivc_info, rx_first), 1);
+    return rx_first <= 1 &&
+           ivc_geometry_ok(info->nframes, info->frame_size) &&
+           info->queue_size == ivc_direction_size(info->nframes,
+                                                  info->frame_size) &&
+           info->queue_offset % FRAME_CACHE_LINE == 0 &&
+           info->area_size % page_size == 0 &&
+           info->queue_offset + 2 * (uint64_t)info->queue_size <=
+           info->area_size &&
+           (info->noti_type == NVIPC_IVC_NOTI_TRAP ||
+            info->noti_type == NVIPC_IVC_NOTI_MSI);
+}
+
+static int map_shared(int fd, off_t offset, size_t size, void **address)
+{
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                        offset);
+
+    if (mapped == MAP_FAILED) {
+        return -errno;
+    }
+    *address = mapped;
+    return 0;
+}
+
+static int map(struct inter_vm *vm, const struct nvipc_ivc_info *info,
+               size_t page_size)
+{
+    int ret = map_shared(vm->node, 0, info->area_size, &vm->area);
+
+    if (ret == 0) {
+        vm->area_size = info->area_size;
+        ret = map_shared(vm->node, (off_t)info->area_size, page_size,
+                         &vm->noti);
+    }
+    if (ret == 0) {
+        vm->noti_size = page_size;
+    }
+    return ret;
+}
+
+static void inter_vm_close(struct link *link)
+{
+    struct inter_vm *vm = link->priv;
+
+    /* The mappings first: the end is open as long as one of the three is. */
+    if (vm->noti_size != 0) {
+        munmap(vm->noti, vm->noti_size);
+    }
+    if (vm->area_size != 0) {
+        munmap(vm->area, vm->area_size);
+    }
+    close(vm->node);
+    if (link->event_fd >= 0) {
+        close(link->event_fd);
+    }
+    free(vm);
+    link->priv = NULL;
+}
+
+static int open_node(uint32_t id)
+{
+    char path[32];
+    int node;
+
+    snprintf(path, sizeof(path), "/dev/ivc%u", id);
+    node = open(path, O_RDWR | O_CLOEXEC);
+    if (node >= 0) {
+        return node;
+    }
+    /* A node whose device has left is no queue either. */
+    return errno == ENODEV || errno == ENXIO ? -ENOENT : -errno;
+}
+
+static int set_up(struct link *link)
+{
+    struct inter_vm *vm = link->priv;
+    size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
+    struct nvipc_ivc_info info = { 0 };
+    char *queue;
+    int ret;
+
+    if (ioctl(vm->node, NVIPC_IVC_IOCTL_GET_INFO, &info) < 0) {
+        return errno == ENOTTY ? -EPROTO : -errno;
+    }
+    if (!info_is_sound(&info, page_size)) {
+        return -EPROTO;
+    }
+    ret = map(vm, &info, page_size);
+    if (ret < 0) {
+        return ret;
+    }
+    link->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (link->event_fd < 0) {
+        return -errno;
+    }
+    if (ioctl(vm->node, NVIPC_IVC_IOCTL_SET_EVENTFD, &link->event_fd) < 0) {
+        return errno == ENOTTY ? -EPROTO : -errno;
+    }
+    queue = (char *)vm->area + info.queue_offset;
+    link->rx = info.rx_first ? queue : queue + info.queue_size;
+    link->tx = info.rx_first ? queue + info.queue_size : queue;
+    link->nframes = info.nframes;
+    link->frame_size = info.frame_size;
+    return 0;
+}
+
+static int inter_vm_open(struct link *link, const struct conf_entry *entry,
+                         unsigned end)
+{
+    struct inter_vm *vm;
+    int ret;
+
+    (void)end;
+    if (!may_use(entry)) {
+        return -EPERM;
+    }
+    vm = calloc(1, sizeof(*vm));
+    if (!vm) {
+        return -ENOMEM;
+    }
+    vm->node = open_node(entry->id);
+    if (vm->node < 0) {
+        ret = vm->node;
+        free(vm);
+        return ret;
+    }
+    *link = (struct link) {
+        .backend = &backend_inter_vm, .event_fd = -1, .priv = vm,
+    };
+    ret = set_up(link);
+    if (ret < 0) {
+        inter_vm_close(link);
+    }
+    return ret;
+}
+
+static void inter_vm_notify(struct link *link)
+{
+    /* The queue before the bell, because the peer looks at it when rung. */
+    device_fence();
+    *noti_word(link, NVIPC_IVC_NOTI_RING) = 1;
+}
+
+static bool inter_vm_ack(struct link *link)
+{
+    eventfd_t count;
+
+    /* Non-blocking: EAGAIN says that nothing was there. */
+    return eventfd_read(link->event_fd, &count) == 0;
+}
+
+static struct far_status inter_vm_far_status(struct link *link)
+{
+    uint32_t status = *noti_word(link, NVIPC_IVC_NOTI_STATUS);
+
+    /*
+     * The status before the queue, because a peer that is gone by now sent
+     * its last frames before, and the caller looks for them next.
+     */
+    device_fence();
+    return (struct far_status) {
+        .gone = (status & NVIPC_IVC_FAR_STATE) == NVIPC_IVC_FAR_GONE,
+        .generation = status >> NVIPC_IVC_FAR_GEN_SHIFT,
+    };
+}
+
+const struct backend backend_inter_vm = {
+    .open = inter_vm_open,
+    .notify = inter_vm_notify,
+    .ack = inter_vm_ack,
+    .far_status = inter_vm_far_status,
+    .close = inter_vm_close,
+    .can_disable_notification = true,
+};

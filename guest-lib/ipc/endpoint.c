@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endpoints: locks, events, bells, and the departure of a peer.
+ *
+ * "Rule N" is a rule of docs/specs/channel.md, "What our ends add"; the pure
+ * part of them is the ring's.
+ */
+#include "ipc/endpoint.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ivc/ivc.h"
+#include "ivc_geometry.h"
+#include "nvsciipc.h"
+
+/* A frame that was given out in place, until it is advanced over. */
+enum held {
+    HELD_NOTHING,
+    HELD_FRAME,
+    HELD_STALE,         /* the channel was reset since */
+};
+
+/* What a thread that moves frames one way needs to itself. */
+struct way {
+    pthread_mutex_t lock;
+    enum held held;
+};
+
+struct endpoint {
+    struct ivc ivc;
+    struct link link;
+
+    _Alignas(64) struct way tx;
+
+    /* From here on guarded by rx.lock, writers hold tx.lock as well. */
+    _Alignas(64) struct way rx;
+
+    /* A wake-up that brought nothing so far (rule 5). rx.lock suffices. */
+    bool woken;
+    /* The peer has departed; its frames may still lie here. So too. */
+    bool departed;
+    /* The far end as it was when we let the peer go on to ESTABLISHED. */
+    struct far_status met;
+    /* Who established is uncertain: a SYNC counts as a departure (rule 5). */
+    bool uncertain;
+
+    /* The application knows that the channel is established. */
+    bool announced;
+    /* The dead end whose state word is not to be believed (rule 6). */
+    struct {
+        bool noticed;
+        bool stranger;          /* the word changed: somebody is there */
+        uint32_t generation;
+        uint32_t word;
+    } dead;
+
+    bool quiet;                 /* no bells for frames */
+};
+
+static void lock_both(struct endpoint *ep)
+{
+    pthread_mutex_lock(&ep->tx.lock);
+    pthread_mutex_lock(&ep->rx.lock);
+}
+
+static void unlock_both(struct endpoint *ep)
+{
+    pthread_mutex_unlock(&ep->rx.lock);
+    pthread_mutex_unlock(&ep->tx.lock);
+}
+
+static void ring(struct endpoint *ep)
+{
+    ep->link.backend->notify(&ep->link);
+}
+
+static struct far_status far_status(struct endpoint *ep)
+{
+    return ep->link.backend->far_status(&ep->link);
+}
+
+static bool link_is_sound(const struct link *link)
+{
+    return ivc_geometry_ok(link->nframes, link->frame_size) &&
+           (uintptr_t)link->rx % 64 == 0 && (uintptr_t)link->tx % 64 == 0;
+}
+
+int endpoint_open(struct endpoint **endpoint, const struct backend *backend,
+                  const struct conf_entry *entry, unsigned end)
+{
+    struct endpoint *ep = aligned_alloc(64, sizeof(*ep));
+    int ret;
+
+    if (!ep) {
+        return -ENOMEM;
+    }
+    memset(ep, 0, sizeof(*ep));
+    ret = backend->open(&ep->link, entry, end);
+    if (ret < 0) {
+        free(ep);
+        return ret;
+    }
+    if (!link_is_sound(&ep->link)) {
+        backend->close(&ep->link);
+        free(ep);
+        return -EPROTO;
+    }
+    pthread_mutex_init(&ep->tx.lock, NULL);
+    pthread_mutex_init(&ep->rx.lock, NULL);
+    if (ivc_attach(&ep->ivc, ep->link.rx, ep->link.tx, ep->link.nframes,
+                   ep->link.frame_size)) {
+        ring(ep);
+    }
+    *endpoint = ep;
+    return 0;
+}
+
+void endpoint_close(struct endpoint *ep, bool discard)
+{
+    /* Going away rings, too; but not every transport can tell who is gone. */
+    if (discard && ivc_rx_discard(&ep->ivc)) {
+        ring(ep);
+    }
+    ep->link.backend->close(&ep->link);
+    pthread_mutex_destroy(&ep->tx.lock);
+    pthread_mutex_destroy(&ep->rx.lock);
+    free(ep);
+}
+
+void endpoint_abandon(struct endpoint *ep)
+{
+    ep->link.backend->close(&ep->link);
+    free(ep);
+}
+
+const struct link *endpoint_link(const struct endpoint *ep)
+{
+    return &ep->link;
+}
+
+static bool nothing_to_read(const struct endpoint *ep)
+{
+    const void *frame;
+
+    return ivc_rx_frame(&ep->ivc, &frame) != IVC_OK;
+}
+
+/*
+ * Rule 5: is the peer still the one that we met? rx.lock is held, the channel
+ * is up. The caller looks at the queue after this, not before: what the dead
+ * sent was there before its death was to be seen.
+ */
+static void look_for_departure(struct endpoint *ep)
+{
+    struct far_status far = far_status(ep);
+
+    ep->woken = false;
+    /* Someone who was not announced when met cannot be missed as gone. */
+    if (far.generation != ep->met.generation || (far.gone && !ep->met.gone)) {
+        ep->departed = true;
+    }
+}
+
+/*
+ * Whether the established channel has come to its end: the peer wants a reset,
+ * or has departed and nothing of it is left. Both locks are held.
+ */
+static bool is_over(struct endpoint *ep)
+{
+    /*
+     * The word before the status: a SYNC that a successor published is seen
+     * together with the departure that made room for it.
+     */
+    bool sync = ivc_peer_state(&ep->ivc) == IVC_SYNC;
+
+    if (!ep->departed && (sync || (ep->woken && nothing_to_read(ep)))) {
+        look_for_departure(ep);
+        if (sync && ep->uncertain) {
+            ep->departed = true;
+        }
+    }
+    return ep->departed ? nothing_to_read(ep) : sync;
+}
+
+/*
+ * Rule 6: whether the peer's word was left by a dead one. On a change of the
+ * word somebody is there who does not announce himself.
+ */
+static bool is_dead(struct endpoint *ep, uint32_t word, struct far_status far)
+{
+    if (!far.gone) {
+        ep->dead.noticed = false;
+        return false;
+    }
+    if (!ep->dead.noticed || ep->dead.generation != far.generation) {
+        ep->dead.noticed = true;
+        ep->dead.stranger = false;
+        ep->dead.generation = far.generation;
+        ep->dead.word = word;
+    } else if (word != ep->dead.word) {
+        ep->dead.stranger = true;
+    }
+    return !ep->dead.stranger;
+}
+
+/*
+ * Takes the row of the table that is due, if any; the channel is not up. Both
+ * locks are held. answer_only: an ACK that is there is not for the SYNC that
+ * we have only just published. Returns whether the bell is due.
+ */
+static bool shake_hands(struct endpoint *ep, bool answer_only)
+{
+    /*
+     * The word before the status, so that the generation is not older than
+     * who wrote the word, and before our answer is published (rule 5). But
+     * the last word of a dead one is what is there when it is known dead.
+     */
+    uint32_t word = ivc_peer_state(&ep->ivc);
+    struct far_status far = far_status(ep);
+    bool dead, bell, accepted;
+
+    if (far.gone) {
+        word = ivc_peer_state(&ep->ivc);
+    }
+    dead = is_dead(ep, word, far);
+    bell = ivc_settle(&ep->ivc, word, far.gone);
+    /* Only who saw our ACK makes ESTABLISHED of it; frames may lie behind. */
+    accepted = ep->ivc.state == IVC_ACK && word == IVC_ESTABLISHED;
+    if ((dead && !accepted) || (answer_only && word != IVC_SYNC)) {
+        return bell;
+    }
+    if (ep->ivc.state == IVC_ACK && word == IVC_SYNC && !ep->woken) {
+        return bell;    /* answered, and nobody asks again */
+    }
+    if (ep->ivc.state == IVC_ACK && word != IVC_SYNC) {
+        /*
+         * Our ACK was out for any successor to take. If the generation moved
+         * since, it may be a dead one's frames that lie here, or a living
+         * one's that are still coming: neither may be lost.
+         */
+        if (far.generation != ep->met.generation) {
+            ep->uncertain = true;
+            ep->met.generation = far.generation;
+        }
+    } else {
+        ep->uncertain = false;
+        ep->met = far;
+    }
+    if (ivc_step(&ep->ivc, word) != IVC_STEP_NOTHING) {
+        bell = true;
+    }
+    return bell;
+}
+
+/* The application has not advanced over a frame of the channel that ended. */
+static void mark_stale(struct way *way)
+{
+    if (way->held == HELD_FRAME) {
+        way->held = HELD_STALE;
+    }
+}
+
+/* The channel was up and is not any more. */
+static void forget_peer(struct endpoint *ep)
+{
+    ep->departed = false;
+    ep->announced = false;
+    mark_stale(&ep->tx);
+    mark_stale(&ep->rx);
+}
+
+void endpoint_reset(struct endpoint *ep)
+{
+    lock_both(ep);
+    ivc_reset(&ep->ivc);
+    if (!ep->ivc.up) {
+        forget_peer(ep);
+    }
+    ivc_settle(&ep->ivc, ivc_peer_state(&ep->ivc), far_status(ep).gone);
+    unlock_both(ep);
+    /* Also when nothing changed: it repairs a bell that was lost. */
+    ring(ep);
+}
+
+static uint32_t levels(struct endpoint *ep)
+{
+    uint32_t events = 0;
+    void *frame;
+
+    if (!nothing_to_read(ep)) {
+        events |= NV_SCI_IPC_EVENT_READ;
+    }
+    /* To write to one who is known to be gone would be lost work. */
+    if (ep->departed) {
+        return events;
+    }
+    if (ivc_tx_frame(&ep->ivc, &frame) == IVC_OK) {
+        events |= NV_SCI_IPC_EVENT_WRITE;
+    }
+    if (ivc_tx_drained(&ep->ivc)) {
+        events |= NV_SCI_IPC_EVENT_WRITE_EMPTY;
+    }
+    return events;
+}
+
+uint32_t endpoint_get_event(struct endpoint *ep)
+{
+    /*
+     * Drained before the look, because what happens after the look then makes
+     * the descriptor readable again.
+     */
+    bool woken = ep->link.backend->ack(&ep->link);
+    uint32_t events = 0;
+    bool bell = false;
+
+    lock_both(ep);
+    ep->woken = ep->woken || woken;
+    if (!ep->ivc.up) {
+        bell = shake_hands(ep, false);
+        /* A departure that was announced before now is looked for again. */
+        ep->woken = ep->ivc.up;
+    }
+    if (ep->ivc.up && is_over(ep)) {
+        /* Told only to who knows that there was a connection. */
+        events = ep->announced ? NV_SCI_IPC_EVENT_CONN_RESET : 0;
+        forget_peer(ep);
+        ivc_desert(&ep->ivc);
+        shake_hands(ep, true);
+        ep->woken = false;
+        bell = true;
+    } else if (ep->ivc.up) {
+        events = levels(ep);
+        if (!ep->announced) {
+            events |= NV_SCI_IPC_EVENT_CONN_EST;
+            ep->announced = true;
+        }
+    }
+    unlock_both(ep);
+    if (bell) {
+        ring(ep);
+    }
+    return events;
+}
+
+static int to_errno(enum ivc_status status)
+{
+    switch (status) {
+    case IVC_OK:
+        return 0;
+    case IVC_WAIT:
+        return -EAGAIN;
+    case IVC_DOWN:
+        return -ECONNRESET;
+    }
+    return -EPROTO;
+}
+
+/*
+ * Nothing to read. An application that reads until this and then sleeps has
+ * had its wake-up; if that one meant a departure, it has to be told now.
+ */
+static int empty(struct endpoint *ep)
+{
+    if (ep->woken && !ep->departed) {
+        look_for_departure(ep);
+    }
+    return ep->departed && nothing_to_read(ep) ? -ECONNRESET : -EAGAIN;
+}
+
+/* Unlocks, and rings if a frame is worth a bell. */
+static int leave(struct endpoint *ep, struct way *way, int ret, bool bell)
+{
+    bell = bell && !ep->quiet;
+    pthread_mutex_unlock(&way->lock);
+    if (bell) {
+        ring(ep);
+    }
+    return ret;
+}
+
+static int drop_stale(struct way *way)
+{
+    if (way->held != HELD_STALE) {
+        return 0;
+    }
+    way->held = HELD_NOTHING;
+    return -ECONNRESET;
+}
+
+int endpoint_read(struct endpoint *ep, void *buf, uint32_t size)
+{
+    const void *frame;
+    bool bell = false;
+    int ret;
+
+    if (size > ep->link.frame_size) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&ep->rx.lock);
+    ret = to_errno(ivc_rx_frame(&ep->ivc, &frame));
+    if (ret == 0) {
+        memcpy(buf, frame, size);
+        ret = to_errno(ivc_rx_advance(&ep->ivc, &bell));
+        ep->rx.held = HELD_NOTHING;
+    } else if (ret == -EAGAIN) {
+        ret = empty(ep);
+    }
+    return leave(ep, &ep->rx, ret, bell);
+}
+
+int endpoint_read_frame(struct endpoint *ep, const void **frame)
+{
+    int ret;
+
+    pthread_mutex_lock(&ep->rx.lock);
+    ret = to_errno(ivc_rx_frame(&ep->ivc, frame));
+    if (ret == 0) {
+        ep->rx.held = HELD_FRAME;
+    } else if (ret == -EAGAIN) {
+        ret = empty(ep);
+    }
+    return leave(ep, &ep->rx, ret, false);
+}
+
+int endpoint_read_advance(struct endpoint *ep)
+{
+    bool bell = false;
+    int ret;
+
+    pthread_mutex_lock(&ep->rx.lock);
+    ret = drop_stale(&ep->rx);
+    if (ret == 0) {
+        ret = to_errno(ivc_rx_advance(&ep->ivc, &bell));
+    }
+    if (ret == 0) {
+        ep->rx.held = HELD_NOTHING;
+    }
+    return leave(ep, &ep->rx, ret, bell);
+}
+
+int endpoint_write(struct endpoint *ep, const void *buf, uint32_t size)
+{
+    void *frame;
+    bool bell = false;
+    int ret;
+
+    if (size > ep->link.frame_size) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&ep->tx.lock);
+    ret = to_errno(ivc_tx_frame(&ep->ivc, &frame));
+    if (ret == 0) {
+        memcpy(frame, buf, size);
+        memset((char *)frame + size, 0, ep->link.frame_size - size);
+        ret = to_errno(ivc_tx_advance(&ep->ivc, &bell));
+        ep->tx.held = HELD_NOTHING;
+    }
+    return leave(ep, &ep->tx, ret, bell);
+}
+
+int endpoint_write_frame(struct endpoint *ep, void **frame)
+{
+    int ret;
+
+    pthread_mutex_lock(&ep->tx.lock);
+    ret = to_errno(ivc_tx_frame(&ep->ivc, frame));
+    if (ret == 0) {
+        ep->tx.held = HELD_FRAME;
+    }
+    return leave(ep, &ep->tx, ret, false);
+}
+
+int endpoint_write_advance(struct endpoint *ep)
+{
+    bool bell = false;
+    int ret;
+
+    pthread_mutex_lock(&ep->tx.lock);
+    ret = drop_stale(&ep->tx);
+    if (ret == 0) {
+        ret = to_errno(ivc_tx_advance(&ep->ivc, &bell));
+    }
+    if (ret == 0) {
+        ep->tx.held = HELD_NOTHING;
+    }
+    return leave(ep, &ep->tx, ret, bell);
+}
+
+int endpoint_enable_notification(struct endpoint *ep, bool enable)
+{
+    bool bell;
+
+    if (!ep->link.backend->can_disable_notification) {
+        return -EOPNOTSUPP;
+    }
+    lock_both(ep);
+    bell = ep->quiet && enable;
+    ep->quiet = !enable;
+    unlock_both(ep);
+    /* For what was moved in silence: later frames need not ring for it. */
+    if (bell) {
+        ring(ep);
+    }
+    return 0;
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The exported functions: check arguments, find the handle, call the endpoint.
+ */
+#include "nvsciipc.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "backend/backend.h"
+#include "ipc/database.h"
+#include "ipc/endpoint.h"
+#include "ipc/errmap.h"
+#include "ipc/handle.h"
+
+/* Who serves a record; NULL: nobody here. */
+static const struct backend *const backends[] = {
+    [CONF_INTER_THREAD] = NULL,
+    [CONF_INTER_PROCESS] = NULL,
+    [CONF_INTER_VM] = &backend_inter_vm,
+    [CONF_INTER_CHIP] = NULL,
+};
+
+/* Serialises Init, Deinit and Open. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct database *database;       /* NULL: not initialised */
+static atomic_bool initialized;         /* the same, without the lock */
+static bool watching_forks;
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+    handle_fork_prepare();
+}
+
+static void after_fork_in_parent(void)
+{
+    handle_fork_parent();
+    pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_in_child(void)
+{
+    handle_fork_child(endpoint_abandon);
+    pthread_mutex_unlock(&lock);
+}
+
+static const char *configuration_path(void)
+{
+    const char *path = secure_getenv("NVSCIIPC_CFG");
+
+    return path && path[0] != '\0' ? path : DATABASE_DEFAULT_PATH;
+}
+
+NvSciError NvSciIpcInit(void)
+{
+    NvSciError error = NvSciError_Success;
+
+    pthread_mutex_lock(&lock);
+    if (database) {
+        error = NvSciError_InvalidState;
+    } else if (!watching_forks &&
+               pthread_atfork(before_fork, after_fork_in_parent,
+                              after_fork_in_child) != 0) {
+        error = NvSciError_InsufficientMemory;
+    } else {
+        watching_forks = true;
+        error = errmap(database_load(&database, configuration_path()));
+        atomic_store(&initialized, database != NULL);
+    }
+    pthread_mutex_unlock(&lock);
+    return error;
+}
+
+void NvSciIpcDeinit(void)
+{
+    struct endpoint *endpoint;
+
+    pthread_mutex_lock(&lock);
+    if (database) {
+        atomic_store(&initialized, false);
+        while ((endpoint = handle_remove_any()) != NULL) {
+            endpoint_close(endpoint, false);
+        }
+        database_free(database);
+        database = NULL;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* The lock is held. */
+static int open_by_name(const char *name, NvSciIpcEndpoint *handle)
+{
+    unsigned end;
+    const struct conf_entry *entry = database_find(database, name, &end);
+    struct endpoint *endpoint;
+    int ret;
+
+    if (!entry) {
+        return -ENOENT;
+    }
+    if (!backends[entry->backend]) {
+        return -EOPNOTSUPP;
+    }
+    if (!handle_room()) {
+        return -EUSERS;
+    }
+    ret = endpoint_open(&endpoint, backends[entry->backend], entry, end);
+    if (ret == 0) {
+        *handle = handle_add(endpoint);
+    }
+    return ret;
+}
+
+NvSciError NvSciIpcOpenEndpoint(const char *endpoint, NvSciIpcEndpoint *handle)
+{
+    NvSciError error;
+
+    pthread_mutex_lock(&lock);
+    if (!database) {
+        error = NvSciError_NotInitialized;
+    } else if (!endpoint || !handle) {
+        error = NvSciError_BadParameter;
+    } else {
+        error = errmap(open_by_name(endpoint, handle));
+    }
+    pthread_mutex_unlock(&lock);
+    return error;
+}
+
+/* What is wrong with a handle that finds nothing. */
+static NvSciError no_endpoint(void)
+{
+    return atomic_load(&initialized) ? NvSciError_BadParameter :
+                                       NvSciError_NotInitialized;
+}
+
+/*
+ * Opens every call: `pointers_ok` is what has to be true of its arguments.
+ * Success: *endpoint is held until handle_put.
+ */
+static NvSciError enter(NvSciIpcEndpoint handle, bool pointers_ok,
+                        struct endpoint **endpoint)
+{
+    *endpoint = handle_get(handle);
+    if (!*endpoint) {
+        return no_endpoint();
+    }
+    if (!pointers_ok) {
+        handle_put(handle);
+        return NvSciError_BadParameter;
+    }
+    return NvSciError_Success;
+}
+
+NvSciError NvSciIpcCloseEndpointSafe(NvSciIpcEndpoint handle, bool clear)
+{
+    struct endpoint *endpoint = handle_remove(handle);
+
+    if (!endpoint) {
+        return no_endpoint();
+    }
+    endpoint_close(endpoint, clear);
+    return NvSciError_Success;
+}
+
+void NvSciIpcCloseEndpoint(NvSciIpcEndpoint handle)
+{
+    (void)NvSciIpcCloseEndpointSafe(handle, false);
+}
+
+NvSciError NvSciIpcResetEndpointSafe(NvSciIpcEndpoint handle)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, true, &endpoint);
+
+    if (error == NvSciError_Success) {
+        endpoint_reset(endpoint);
+        handle_put(handle);
+    }
+    return error;
+}
+
+void NvSciIpcResetEndpoint(NvSciIpcEndpoint handle)
+{
+    (void)NvSciIpcResetEndpointSafe(handle);
+}
+
+NvSciError NvSciIpcReadSafe(NvSciIpcEndpoint handle, void *buf, uint32_t size,
+                            uint32_t *bytes)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, buf && bytes, &endpoint);
+
+    if (error == NvSciError_Success) {
+        error = errmap(endpoint_read(endpoint, buf, size));
+        handle_put(handle);
+    }
+    if (bytes) {
+        *bytes = error == NvSciError_Success ? size : 0;
+    }
+    return error;
+}
+
+NvSciError NvSciIpcRead(NvSciIpcEndpoint handle, void *buf, size_t size,
+                        int32_t *bytes)
+{
+    uint32_t read = 0;
+    NvSciError error;
+
+    /* Too large for *bytes: as a frame that large would be. */
+    error = NvSciIpcReadSafe(handle, size <= INT32_MAX ? buf : NULL,
+                             (uint32_t)size, bytes ? &read : NULL);
+    if (bytes) {
+        *bytes = (int32_t)read;
+    }
+    return error;
+}
+
+NvSciError NvSciIpcReadGetNextFrame(NvSciIpcEndpoint handle,
+                                    const volatile void **buf)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, buf != NULL, &endpoint);
+    const void *frame = NULL;
+
+    if (error == NvSciError_Success) {
+        error = errmap(endpoint_read_frame(endpoint, &frame));
+        handle_put(handle);
+    }
+    if (buf) {
+        *buf = frame;
+    }
+    return error;
+}
+
+NvSciError NvSciIpcReadAdvance(NvSciIpcEndpoint handle)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, true, &endpoint);
+
+    if (error == NvSciError_Success) {
+        error = errmap(endpoint_read_advance(endpoint));
+        handle_put(handle);
+    }
+    return error;
+}
+
+NvSciError NvSciIpcWriteSafe(NvSciIpcEndpoint handle, const void *buf,
+                             uint32_t size, uint32_t *bytes)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, buf && bytes, &endpoint);
+
+    if (error == NvSciError_Success) {
+        error = errmap(endpoint_write(endpoint, buf, size));
+        handle_put(handle);
+    }
+    if (bytes) {
+        *bytes = error == NvSciError_Success ? size : 0;
+    }
+    return error;
+}
+
+NvSciError NvSciIpcWrite(NvSciIpcEndpoint handle, const void *buf, size_t size,
+                         int32_t *bytes)
+{
+    uint32_t written = 0;
+    NvSciError error;
+
+    error = NvSciIpcWriteSafe(handle, size <= INT32_MAX ? buf : NULL,
+                              (uint32_t)size, bytes ? &written : NULL);
+    if (bytes) {
+        *bytes = (int32_t)written;
+    }
+    return error;
+}
+
+NvSciError NvSciIpcWriteGetNextFrame(NvSciIpcEndpoint handle,
+                                     volatile void **buf)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, buf != NULL, &endpoint);
+    void *frame = NULL;
+
+    if (error == NvSciError_Success) {
+        error = errmap(endpoint_write_frame(endpoint, &frame));
+        handle_put(handle);
+    }
+    if (buf) {
+        *buf = frame;
+    }
+    return error;
+}
+
+NvSciError NvSciIpcWriteAdvance(NvSciIpcEndpoint handle)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, true, &endpoint);
+
+    if (error == NvSciError_Success) {
+        error = errmap(endpoint_write_advance(endpoint));
+        handle_put(handle);
+    }
+    return error;
+}
+
+NvSciError NvSciIpcGetEndpointInfo(NvSciIpcEndpoint handle,
+                                   NvSciIpcEndpointInfo *info)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, info != NULL, &endpoint);
+
+    if (error == NvSciError_Success) {
+        info->nframes = endpoint_link(endpoint)->nframes;
+        info->frame_size = endpoint_link(endpoint)->frame_size;
+        handle_put(handle);
+    }
+    return error;
+}
+
+NvSciError NvSciIpcGetLinuxEventFd(NvSciIpcEndpoint handle, int32_t *fd)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, fd != NULL, &endpoint);
+
+    if (error == NvSciError_Success) {
+        *fd = endpoint_link(endpoint)->event_fd;
+        handle_put(handle);
+    }
+    return error;
+}
+
+NvSciError NvSciIpcGetEventSafe(NvSciIpcEndpoint handle, uint32_t *events)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, events != NULL, &endpoint);
+    uint32_t reported = 0;
+
+    if (error == NvSciError_Success) {
+        reported = endpoint_get_event(endpoint);
+        handle_put(handle);
+    }
+    if (events) {
+        *events = reported;
+    }
+    return error;
+}
+
+NvSciError NvSciIpcGetEvent(NvSciIpcEndpoint handle, uint32_t *events)
+{
+    return NvSciIpcGetEventSafe(handle, events);
+}
+
+NvSciError NvSciIpcGetAsyncErrors(NvSciIpcEndpoint handle, uint32_t *errors)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, errors != NULL, &endpoint);
+
+    if (error == NvSciError_Success) {
+        *errors = 0;    /* no backend here has any */
+        handle_put(handle);
+    }
+    return error;
+}
+
+NvSciError NvSciIpcEnableNotification(NvSciIpcEndpoint handle, bool flag)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, true, &endpoint);
+
+    if (error == NvSciError_Success) {
+        error = errmap(endpoint_enable_notification(endpoint, flag));
+        handle_put(handle);
+    }
+    return error;
+}
+
+NvSciError NvSciIpcCheckVersionCompatibility(uint32_t majorVer,
+                                             uint32_t minorVer,
+                                             bool *isCompatible)
+{
+    if (!isCompatible) {
+        return NvSciError_BadParameter;
+    }
+    *isCompatible = majorVer == NvSciIpcMajorVersion &&
+                    minorVer <= NvSciIpcMinorVersion;
+    return NvSciError_Success;
+}
