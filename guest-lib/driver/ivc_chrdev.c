@@ -63,7 +63,7 @@ struct ivc_node {
 	/* From the interrupt handler to the open file. */
 	atomic_t rung;			/* since the last poll */
 	wait_queue_head_t wait;
-	spinlock_t eventfd_lock;
+	spinlock_t eventfd_lock;	/* keeps what the handler signals */
 	struct eventfd_ctx *eventfd;	/* or NULL */
 };
 

@@ -29,105 +29,152 @@ static bool ivc_info_inside(const struct resource *bar, u64 start, u64 size)
 	       size - 1 <= bar->end - start;
 }
 
-static int ivc_info_queue(struct device *dev, const struct ivc_shared_area *area,
-			  const struct tegra_hv_queue_data *data,
-			  const struct ivc_info_limits *limits,
-			  struct ivc_queue_info *queue)
+/* Who the ends are, and which of them we are. */
+static int ivc_info_ends(struct device *dev,
+			 const struct tegra_hv_queue_data *data, u32 partition,
+			 struct ivc_queue_info *queue)
 {
 	u32 id = PAGE_U32(data->id);
 	u32 peers[2] = { PAGE_U32(data->peers[0]), PAGE_U32(data->peers[1]) };
-	u64 area_size = PAGE_U64(area->size);
-	u64 trap = PAGE_U64(data->trap_ipa);
-	u64 msi = PAGE_U64(data->msi_ipa);
 
 	if (id >= IVC_MAX_QUEUES) {
 		dev_err(dev, "queue %u: ids are below %u\n", id,
 			IVC_MAX_QUEUES);
 		return -EINVAL;
 	}
-	queue->id = id;
-
-	if (peers[0] != limits->partition && peers[1] != limits->partition) {
+	if (peers[0] != partition && peers[1] != partition) {
 		dev_err(dev, "queue %u: peers %u and %u, we are %u\n", id,
-			peers[0], peers[1], limits->partition);
+			peers[0], peers[1], partition);
 		return -EINVAL;
 	}
-	queue->loopback = peers[0] == peers[1];
-	queue->peer = peers[0] == limits->partition ? peers[1] : peers[0];
+	queue->id = id;
+	queue->peer = peers[0] == partition ? peers[1] : peers[0];
 	if (queue->peer >= IVC_MAX_GUESTS) {
 		dev_err(dev, "queue %u: peer %u, partitions are below %u\n", id,
 			queue->peer, IVC_MAX_GUESTS);
 		return -EINVAL;
 	}
+	queue->loopback = peers[0] == peers[1];
 	/* Of a loopback pair the even one receives in the first direction. */
 	queue->rx_first = queue->loopback ? id % 2 == 0 :
-					    peers[0] == limits->partition;
+					    peers[0] == partition;
+	return 0;
+}
 
-	queue->nframes = PAGE_U32(data->nframes);
-	queue->frame_size = PAGE_U32(data->frame_size);
-	if (!ivc_geometry_ok(queue->nframes, queue->frame_size)) {
+static int ivc_info_geometry(struct device *dev,
+			     const struct tegra_hv_queue_data *data,
+			     struct ivc_queue_info *queue)
+{
+	u32 nframes = PAGE_U32(data->nframes);
+	u32 frame_size = PAGE_U32(data->frame_size);
+	u32 size = PAGE_U32(data->size);
+
+	if (!ivc_geometry_ok(nframes, frame_size)) {
 		dev_err(dev, "queue %u: %u frames of %u bytes are not a queue\n",
-			id, queue->nframes, queue->frame_size);
+			queue->id, nframes, frame_size);
 		return -EINVAL;
 	}
-	queue->size = PAGE_U32(data->size);
-	if (queue->size != ivc_direction_size(queue->nframes,
-					      queue->frame_size)) {
-		dev_err(dev, "queue %u: size %u, its frames take %u\n", id,
-			queue->size, ivc_direction_size(queue->nframes,
-							queue->frame_size));
+	if (size != ivc_direction_size(nframes, frame_size)) {
+		dev_err(dev, "queue %u: size %u, its frames take %u\n",
+			queue->id, size,
+			ivc_direction_size(nframes, frame_size));
 		return -EINVAL;
 	}
+	queue->nframes = nframes;
+	queue->frame_size = frame_size;
+	queue->size = size;
+	return 0;
+}
 
-	queue->area = PAGE_U64(area->pa);
-	if (queue->area % HV_IVC_PAGE != 0 || area_size % HV_IVC_PAGE != 0) {
+/* The area, and the queue in it. After its geometry. */
+static int ivc_info_area(struct device *dev, const struct ivc_shared_area *area,
+			 const struct tegra_hv_queue_data *data,
+			 const struct resource *bar,
+			 struct ivc_queue_info *queue)
+{
+	u64 pa = PAGE_U64(area->pa);
+	u64 size = PAGE_U64(area->size);
+	u32 offset = PAGE_U32(data->offset);
+
+	if (pa % HV_IVC_PAGE != 0 || size % HV_IVC_PAGE != 0) {
 		dev_err(dev, "queue %u: area 0x%llx, size 0x%llx is not aligned to 0x%x\n",
-			id, queue->area, area_size, HV_IVC_PAGE);
+			queue->id, pa, size, HV_IVC_PAGE);
 		return -EINVAL;
 	}
 	/* nvipc_ivc_info holds the size in 32 bits. */
-	if (area_size > U32_MAX ||
-	    !ivc_info_inside(limits->areas, queue->area, area_size)) {
+	if (size > U32_MAX || !ivc_info_inside(bar, pa, size)) {
 		dev_err(dev, "queue %u: area 0x%llx, size 0x%llx is not in %pR\n",
-			id, queue->area, area_size, limits->areas);
+			queue->id, pa, size, bar);
 		return -EINVAL;
 	}
-	queue->area_size = area_size;
 	if (PAGE_U32(area->guest) != queue->peer) {
 		dev_err(dev, "queue %u: area shared with %u, the peer is %u\n",
-			id, PAGE_U32(area->guest), queue->peer);
+			queue->id, PAGE_U32(area->guest), queue->peer);
 		return -EINVAL;
 	}
-	queue->offset = PAGE_U32(data->offset);
-	if (queue->offset % IVC_FRAME_ALIGN != 0 ||
-	    (u64)queue->offset + 2 * (u64)queue->size > area_size) {
+	if (offset % IVC_FRAME_ALIGN != 0 ||
+	    offset + 2 * (u64)queue->size > size) {
 		dev_err(dev, "queue %u: offset 0x%x does not fit its area of 0x%llx bytes\n",
-			id, queue->offset, area_size);
+			queue->id, offset, size);
 		return -EINVAL;
 	}
+	queue->area = pa;
+	queue->area_size = size;
+	queue->offset = offset;
+	return 0;
+}
 
-	if ((trap == 0) == (msi == 0)) {
+/* How the peer rings us, and we the peer. */
+static int ivc_info_notification(struct device *dev,
+				 const struct tegra_hv_queue_data *data,
+				 const struct ivc_info_limits *limits,
+				 struct ivc_queue_info *queue)
+{
+	u64 trap = PAGE_U64(data->trap_ipa);
+	u64 msi = PAGE_U64(data->msi_ipa);
+	u64 noti = trap ? trap : msi;
+	u16 vector = PAGE_U16(data->irq);
+
+	if (!noti || (trap && msi)) {
 		dev_err(dev, "queue %u: trap 0x%llx and MSI 0x%llx, one must be 0\n",
-			id, trap, msi);
+			queue->id, trap, msi);
 		return -EINVAL;
 	}
-	queue->noti = trap ? trap : msi;
-	queue->noti_type = trap ? NVIPC_IVC_NOTI_TRAP : NVIPC_IVC_NOTI_MSI;
-	if (queue->noti % HV_IVC_PAGE != 0 ||
-	    !ivc_info_inside(limits->noti, queue->noti, HV_IVC_PAGE)) {
+	if (noti % HV_IVC_PAGE != 0 ||
+	    !ivc_info_inside(limits->noti, noti, HV_IVC_PAGE)) {
 		dev_err(dev, "queue %u: notification page 0x%llx is not in %pR\n",
-			id, queue->noti, limits->noti);
+			queue->id, noti, limits->noti);
 		return -EINVAL;
 	}
-	queue->noti_slot = PAGE_U16(data->raise_irq);
-
-	queue->vector = PAGE_U16(data->irq);
-	if (queue->vector >= limits->nr_queues) {
-		dev_err(dev, "queue %u: vector %u of %u\n", id, queue->vector,
+	if (vector >= limits->nr_queues) {
+		dev_err(dev, "queue %u: vector %u of %u\n", queue->id, vector,
 			limits->nr_queues);
 		return -EINVAL;
 	}
+	queue->noti = noti;
+	queue->noti_type = trap ? NVIPC_IVC_NOTI_TRAP : NVIPC_IVC_NOTI_MSI;
+	queue->noti_slot = PAGE_U16(data->raise_irq);
+	queue->vector = vector;
 	return 0;
+}
+
+static int ivc_info_queue(struct device *dev, const struct ivc_shared_area *area,
+			  const struct tegra_hv_queue_data *data,
+			  const struct ivc_info_limits *limits,
+			  struct ivc_queue_info *queue)
+{
+	int err;
+
+	err = ivc_info_ends(dev, data, limits->partition, queue);
+	if (err)
+		return err;
+	err = ivc_info_geometry(dev, data, queue);
+	if (err)
+		return err;
+	err = ivc_info_area(dev, area, data, limits->areas, queue);
+	if (err)
+		return err;
+	return ivc_info_notification(dev, data, limits, queue);
 }
 
 static bool ivc_info_overlap(const struct ivc_queue_info *a,
