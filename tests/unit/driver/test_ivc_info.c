@@ -175,8 +175,12 @@ static void test_loopback(struct fixture *f, gconstpointer data)
 LIE(no_page, "info page: 0 bytes", f->size = 0)
 LIE(short_head, "info page: 63 bytes", f->size = sizeof(*f->head) - 1)
 LIE(short_tables, "tables take", f->size -= 4)
-LIE(no_queues, "0 queues", f->limits.nr_queues = 0)
-LIE(many_queues, "513 queues", f->limits.nr_queues = 513)
+/* Said by register and page alike. */
+LIE(no_queues, "0 queues, 1 to 512",
+    f->limits.nr_queues = f->head->nr_queues = f->head->nr_areas = 0)
+LIE(many_queues, "513 queues, 1 to 512",
+    (f->limits.nr_queues = f->head->nr_queues = f->head->nr_areas = 513,
+     f->size = sizeof(f->page)))
 LIE(queue_count, "the device has 4", f->head->nr_queues = 3)
 LIE(huge_count, "the device has 4", f->head->nr_queues = 0xffffffff)
 LIE(area_count, "3 areas", f->head->nr_areas = 3)
@@ -223,9 +227,15 @@ LIE(vector_twice, "has vector 0, as queue 255", f->queues[Q_SECOND].irq = 0)
 LIE(loopback_area, "not the same area",
     (f->areas[Q_ODD].pa = f->areas[Q_SECOND].pa,
      f->areas[Q_SECOND].pa = f->areas[Q_EVEN].pa))
-LIE(loopback_geometry, "not the same area",
+LIE(loopback_area_size, "not the same area",
+    f->areas[Q_ODD].size += HV_IVC_PAGE)
+LIE(loopback_offset, "not the same area", f->queues[Q_ODD].offset = 64)
+LIE(loopback_nframes, "not the same area",
     (f->queues[Q_ODD].nframes = 15,
      f->queues[Q_ODD].size = 128 + 15 * 64))
+LIE(loopback_frame_size, "not the same area",
+    (f->queues[Q_ODD].frame_size = 128,
+     f->queues[Q_ODD].size = 128 + 16 * 128))
 LIE(loopback_alone, "without queue 256",
     (f->queues[Q_EVEN].id = 258, f->queues[Q_EVEN].peers[1] = 2,
      f->areas[Q_EVEN].guest = 2, f->areas[Q_EVEN].pa = AREA_BASE + 0x60000,
@@ -301,7 +311,10 @@ int main(int argc, char **argv)
     ADD_LIE(vector);
     ADD_LIE(vector_twice);
     ADD_LIE(loopback_area);
-    ADD_LIE(loopback_geometry);
+    ADD_LIE(loopback_area_size);
+    ADD_LIE(loopback_offset);
+    ADD_LIE(loopback_nframes);
+    ADD_LIE(loopback_frame_size);
     ADD_LIE(loopback_alone);
     ADD("noise", test_noise);
     return g_test_run();
