@@ -153,8 +153,8 @@ static int read_file(const char *path, char **text, size_t *size)
 int database_load(struct database **database, const char *path)
 {
     struct database *new = calloc(1, sizeof(*new));
-    char *text;
-    size_t size;
+    char *text = NULL;
+    size_t size = 0;
     int ret;
 
     if (!new) {
