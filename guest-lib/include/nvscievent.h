@@ -65,7 +65,9 @@ struct NvSciEventService {
      * Makes a notifier for a native event. Called by libraries that own such
      * events, not by applications: see NvSciIpcGetEventNotifier.
      *
-     * Success; BadParameter: a pointer is NULL; InsufficientMemory.
+     * Success; BadParameter: a pointer is NULL; InsufficientMemory;
+     * InsufficientResource: the system's limit of watched descriptors;
+     * AlreadyInUse: it has a notifier in this service.
      */
     NvSciError (*CreateNativeEventNotifier)(
         NvSciEventService *thisEventService, NvSciNativeEvent *nativeEvent,
@@ -74,8 +76,8 @@ struct NvSciEventService {
     /**
      * Makes a local event, with its notifier.
      *
-     * Success; BadParameter: a pointer is NULL; InsufficientMemory; or what
-     * the system said of a missing descriptor.
+     * Success; BadParameter: a pointer is NULL; InsufficientMemory;
+     * InsufficientResource: no descriptor is left.
      */
     NvSciError (*CreateLocalEvent)(NvSciEventService *thisEventService,
                                    NvSciLocalEvent **newLocalEvent);
@@ -98,8 +100,8 @@ struct NvSciEventNotifier {
      * nothing. It runs inside the wait calls, in the thread that waits, also
      * when that one waits for another notifier.
      *
-     * priority: 0 to NV_SCI_EVENT_PRIORITIES - 1; ignored here.
-     * Success; BadParameter: thisEventNotifier is NULL, or the priority.
+     * priority: ignored here, as on the board's Linux.
+     * Success; BadParameter: thisEventNotifier is NULL.
      */
     NvSciError (*SetHandler)(NvSciEventNotifier *thisEventNotifier,
                              void (*callback)(void *cookie), void *cookie,
@@ -129,7 +131,8 @@ struct NvSciEventLoopService {
      * BadParameter for a service made by CreateSafeX).
      * Success: it happened. Timeout. InterruptedCall: by a signal.
      * BadParameter: NULL, or a time below -1. NotSupported: another thread
-     * waits on this service.
+     * waits on this service, or this one does, in whose handler we are.
+     * ResourceError: the system failed to wait.
      */
     NvSciError (*WaitForEvent)(NvSciEventNotifier *eventNotifier,
                                int64_t microseconds);
@@ -140,7 +143,7 @@ struct NvSciEventLoopService {
      *
      * newEventArray: as many elements; true for each that happened, false for
      * the others. Errors as WaitForEvent; BadParameter also if a pointer is
-     * NULL or the count 0.
+     * NULL, the count 0, or a notifier of another service or there twice.
      */
     NvSciError (*WaitForMultipleEvents)(
         NvSciEventNotifier *const *eventNotifierArray,
@@ -161,7 +164,7 @@ struct NvSciEventLoopService {
  *
  * maxEventLoops: 1.
  * Success; BadParameter: newEventLoopService is NULL, or maxEventLoops is not
- * 1; InsufficientMemory; or what the system said of a missing descriptor.
+ * 1; InsufficientMemory; InsufficientResource: no descriptor is left.
  */
 NvSciError NvSciEventLoopServiceCreate(
     size_t maxEventLoops, NvSciEventLoopService **newEventLoopService);
@@ -179,8 +182,11 @@ NvSciError NvSciEventLoopServiceCreateSafeX(
 /**
  * Moves a notifier, with its handler, from one service to another.
  *
+ * An event that nobody was told of moves along. Not while another thread
+ * calls anything on the notifier.
+ *
  * Success; BadParameter: a pointer is NULL, or the notifier is not of
- * oldEventService; InsufficientMemory.
+ * oldEventService; InsufficientMemory, InsufficientResource: it stays.
  */
 NvSciError NvSciEventMoveNotifier(NvSciEventService *oldEventService,
                                   NvSciEventService *newEventService,
