@@ -73,9 +73,10 @@ class Agent:
                 return
 
     async def execute(self, command: Sequence[str], timeout: Optional[float] = None,
-                      stdin: bytes = b"", output: Optional[Output] = None) -> Result:
+                      stdin: bytes = b"", output: Optional[Output] = None,
+                      poll: float = SLOWEST_POLL) -> Result:
         """Runs a command to its end. With output, what it prints goes there instead of into the
-        result.
+        result, at most poll seconds late.
         """
         stdout, stderr = bytearray(), bytearray()
         self._count += 1
@@ -101,8 +102,8 @@ class Agent:
                 request["input-data"] = base64.b64encode(stdin).decode()
             pid = (await self.command("guest-exec", **request))["pid"]
             try:
-                status = await asyncio.wait_for(self._finish(pid, out, err, sink_out, sink_err),
-                                                timeout)
+                status = await asyncio.wait_for(self._finish(pid, out, err, sink_out, sink_err,
+                                                             poll), timeout)
             except (asyncio.TimeoutError, asyncio.CancelledError) as stop:
                 await self._kill(pid)
                 if isinstance(stop, asyncio.TimeoutError):
@@ -113,7 +114,7 @@ class Agent:
         return Result(code, bytes(stdout), bytes(stderr))
 
     async def _finish(self, pid: int, out: int, err: int, sink_out: Callable[[bytes], None],
-                      sink_err: Callable[[bytes], None]) -> dict[str, Any]:
+                      sink_err: Callable[[bytes], None], poll: float) -> dict[str, Any]:
         pause = FIRST_POLL
         while True:
             status: dict[str, Any] = await self.command("guest-exec-status", pid=pid)
@@ -122,7 +123,7 @@ class Agent:
             if status["exited"]:
                 return status
             await asyncio.sleep(pause)
-            pause = min(2 * pause, SLOWEST_POLL)
+            pause = min(2 * pause, poll)
 
     async def _kill(self, pid: int) -> None:
         """Kills a command and its children; the shell of an earlier moment if setsid was not

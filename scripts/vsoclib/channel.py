@@ -89,6 +89,7 @@ class Channel:
         self._name = name
         self._agent = agent
         self._alive = alive
+        self._closed = False
         self._mutex = asyncio.Lock()
         self._lock = _Lock(folder, f"{name}.lock")
         self._want = _Lock(folder, f"{name}.want")
@@ -108,8 +109,9 @@ class Channel:
         async with self._mutex:
             yield await self._connected(timeout)
 
-    async def close(self) -> None:
-        """Hangs up, and lets others in. The next command connects anew."""
+    async def close(self, for_good: bool = False) -> None:
+        """Hangs up, and lets others in. The next command connects anew, or fails if for_good."""
+        self._closed = self._closed or for_good
         async with self._mutex:
             await self._disconnect()
 
@@ -159,6 +161,8 @@ class Channel:
             if self._client.runstate == Runstate.RUNNING:
                 return self._client
             await self._disconnect()
+        if self._closed:
+            raise ChannelClosed(f"{self._name} was closed")
         await self._want.acquire()
         try:
             await self._lock.acquire()
@@ -202,12 +206,12 @@ class Channel:
                                              max(0.1, min(deadline - now(), SYNC_TIMEOUT)))
             except ExecuteError:
                 continue
-            except (QMPError, OSError, EOFError):
-                self._alive()
-                return False
-            except asyncio.TimeoutError:
+            except asyncio.TimeoutError:    # which is an OSError
                 if now() > deadline:
                     raise ChannelTimeout("the guest agent does not answer") from None
+                return False
+            except (QMPError, OSError, EOFError):
+                self._alive()
                 return False
             if answer == token:
                 return True

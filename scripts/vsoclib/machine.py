@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence, Union
 
 from . import reactor
-from .agent import Agent, Output, Result
+from .agent import SLOWEST_POLL, Agent, Output, Result
 from .channel import Channel, ChannelTimeout
 from .console import Watch
 from .errors import BootError, GuestError, PanicError, ProcessError, StateError
@@ -141,10 +141,10 @@ class Machine:
             self.child.kill()
         self.close()
 
-    def close(self) -> None:
-        """Hangs up; the machine runs on."""
-        reactor.run(self._monitor.close())
-        reactor.run(self._agent.channel.close())
+    def close(self, for_good: bool = False) -> None:
+        """Hangs up; the machine runs on. for_good: what still uses the machine fails."""
+        reactor.run(self._monitor.close(for_good))
+        reactor.run(self._agent.channel.close(for_good))
 
     def reset(self, timeout: float) -> None:
         """Presses the reset button and waits until the guest answers again."""
@@ -167,13 +167,13 @@ class Machine:
         return reactor.run(self._monitor.execute(command, arguments or {}))
 
     def submit(self, command: Union[str, Sequence[str]], timeout: Optional[float] = None,
-               stdin: bytes = b"",
-               output: Optional[Output] = None) -> "concurrent.futures.Future[Result]":
+               stdin: bytes = b"", output: Optional[Output] = None,
+               poll: float = SLOWEST_POLL) -> "concurrent.futures.Future[Result]":
         """Starts a command in the guest; a string is for its shell. Cancelling the future kills
         it.
         """
         words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
-        return reactor.start(self._agent.execute(words, timeout, stdin, output))
+        return reactor.start(self._agent.execute(words, timeout, stdin, output, poll))
 
     def run(self, command: Union[str, Sequence[str]], timeout: Optional[float] = None,
             stdin: bytes = b"", output: Optional[Output] = None, check: bool = False) -> Result:

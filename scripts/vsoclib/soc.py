@@ -180,9 +180,9 @@ class Soc:
         the lock.
         """
         with process.uninterrupted():
-            for machine in self.machines.values():
-                machine.close()
             process.kill_all(self.folder.path)
+            for machine in self.machines.values():
+                machine.close(for_good=True)
             if keep_logs:
                 for path in self.folder.path.glob("*.initrd"):
                     path.unlink()

@@ -8,6 +8,7 @@ from typing import Callable
 import pytest
 from vsoc_samples import CHECKOUT
 
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder that no other test and no user has."""

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Helpers of the VM tests: a soc.toml, and the peer program at work in a guest."""
+
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Optional, Sequence
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+VSOC = CHECKOUT / "scripts" / "vsoc"
+sys.path.insert(0, str(CHECKOUT / "scripts"))
+
+from vsoclib.agent import Result  # noqa: E402
+from vsoclib.errors import VsocError  # noqa: E402
+from vsoclib.machine import Machine  # noqa: E402
+
+PLATFORM = CHECKOUT / "pct/platforms/generic/platform_config.h"
+
+SHARED_CFG = """
+INTER_VM ivc_test  255
+INTER_VM ivc_odd   260
+INTER_VM ivc_one   263
+INTER_VM ivc_msi   262
+"""
+LOOPBACK_CFG = """
+INTER_VM loopback_tx 256
+INTER_VM loopback_rx 257
+"""
+
+ANSWER = 0.02       # seconds between two looks at what the peer program says
+
+
+def soc_text(folder: Path, files: Sequence[str] = (), pct: Path = PLATFORM,
+             name: str = "tests") -> str:
+    """A soc.toml for two guests, and beside it their configurations."""
+    (folder / "guest.cfg").write_text(SHARED_CFG + LOOPBACK_CFG)
+    (folder / "update.cfg").write_text(SHARED_CFG)
+    listed = ", ".join(f'"{each}"' for each in files)
+    return f"""
+[soc]
+name = "{name}"
+pct = "{pct}"
+[vm.guest]
+partition = "GID_GUEST_VM"
+cfg = "guest.cfg"
+files = [{listed}]
+[vm.update]
+partition = "GID_UPDATE"
+cfg = "update.cfg"
+files = [{listed}]
+"""
+
+
+class Steps:
+    """The peer program (guest/steps.c) at work in a guest."""
+
+    def __init__(self, machine: Machine, words: Sequence[str], timeout: float = 120.0) -> None:
+        self.words = list(words)
+        self._machine = machine
+        self._text = b""
+        self._seen = threading.Condition()
+        self._future = machine.submit(["steps", *words], timeout, output=self._output,
+                                      poll=ANSWER)
+
+    def _output(self, _is_error: bool, data: bytes) -> None:
+        with self._seen:
+            self._text += data
+            self._seen.notify_all()
+
+    @property
+    def text(self) -> str:
+        """What it has printed so far."""
+        return self._text.decode(errors="replace")
+
+    def wait_for(self, step: str, timeout: float = 60.0, count: int = 1) -> float:
+        """Waits until this step (its count-th time) is done; returns the time it was seen at."""
+        deadline = time.monotonic() + timeout
+        with self._seen:
+            while True:
+                done = sum(line.startswith(f"{step} ok ") for line in self.text.splitlines())
+                if done >= count:
+                    return time.monotonic()
+                if self._future.done():
+                    # The end of its output may have come between.
+                    self._future.result()
+                    if f"{step} ok " not in self.text:
+                        raise AssertionError(f"steps ended without {step}:\n{self.text}")
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"steps: no {step} in {timeout:g} s:\n{self.text}")
+                self._seen.wait(0.1)
+
+    def end(self) -> Result:
+        """Waits until it has ended, however."""
+        return self._future.result()
+
+    def finish(self) -> str:
+        """Waits until it has ended well; returns all that it printed."""
+        result = self.end()
+        assert result.returncode == 0, f"steps {' '.join(self.words)}:\n{self.text}"
+        return self.text
+
+    def stop(self) -> Optional[BaseException]:
+        """Ends it, if it still runs."""
+        self._future.cancel()
+        try:
+            return self._future.exception(timeout=10)
+        except BaseException as err:
+            return err
+
+
+def kill_steps(machine: Machine) -> float:
+    """SIGKILL for the peer program; returns the time after which it is dead."""
+    result = machine.run(["killall", "-9", "steps"], timeout=30)
+    if result.returncode != 0:
+        raise VsocError(f"killall: {result.stderr!r}")
+    return time.monotonic()
