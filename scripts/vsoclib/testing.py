@@ -99,7 +99,7 @@ def _programs(build: Path, suite: str, expression: Optional[str]) -> list[str]:
 
 
 def _count_program(test: dict[str, Any]) -> Counts:
-    """Counts the cases of one program, as its TAP output says; a program that says none is one case."""
+    """Counts a program's cases, as its TAP output says; one that says none is one case."""
     counts = Counts()
     name, result = test["name"], test["result"]
     for line in (test.get("stdout") or "").splitlines():

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Sequence
 
 from .cache import source_files
 from .guest import CROSS_PREFIX
@@ -59,30 +60,27 @@ def build_driver(step: Step, checkout: Path, kernel: Path, work: Path) -> None:
     shutil.rmtree(copy)
 
 
-def build_sdk(step: Step, checkout: Path, machine: str, setup_key: str) -> None:
-    """Brings build/meson/MACHINE up to date and installs it as build/sdk/MACHINE.
+def configure(step: Step, checkout: Path, build: Path, options: Sequence[str], key: str) -> None:
+    """Makes a meson build folder; anew when `key`, of tools and options, has changed."""
+    mark = build / ".key"
+    if not mark.is_file() or mark.read_text() != key:
+        shutil.rmtree(build, ignore_errors=True)
+        step.run(["meson", "setup", str(build), *options], cwd=checkout)
+        mark.write_text(key)
 
-    The build folder is kept as long as setup_key, which stands for the toolchain, stays the same.
-    """
+
+def build_sdk(step: Step, checkout: Path, machine: str, key: str) -> None:
+    """Brings build/meson/MACHINE up to date and installs it as build/sdk/MACHINE."""
     build = checkout / "build/meson" / machine
     sdk = checkout / "build/sdk" / machine
     stage = checkout / "build/sdk" / f".{machine}.stage"
-    mark = build / ".setup-key"
-    if not mark.is_file() or mark.read_text() != setup_key:
-        shutil.rmtree(build, ignore_errors=True)
-        step.run(
-            [
-                "meson",
-                "setup",
-                str(build),
-                *_OPTIONS[machine],
-                f"--prefix={sdk}",
-                "--libdir=lib",
-                "-Dpkgconfig.relocatable=true",
-            ],
-            cwd=checkout,
-        )
-        mark.write_text(setup_key)
+    options = [
+        *_OPTIONS[machine],
+        f"--prefix={sdk}",
+        "--libdir=lib",
+        "-Dpkgconfig.relocatable=true",
+    ]
+    configure(step, checkout, build, options, key)
     step.run(["ninja", "-C", str(build)], status=ninja_status)
     shutil.rmtree(stage, ignore_errors=True)
     # Below the stage, meson repeats the whole path of the prefix.

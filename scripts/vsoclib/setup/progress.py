@@ -31,8 +31,9 @@ def ninja_status(line: str) -> Optional[str]:
 class Step:
     """One thing that is made: a line on the terminal and a log file of its commands' output."""
 
-    def __init__(self, title: str, log: Path) -> None:
+    def __init__(self, title: str, log: Path, who: str = "setup") -> None:
         self.title = title
+        self._who = who
         self.log = log
         self._start = time.monotonic()
         self._shown = self._start
@@ -45,7 +46,7 @@ class Step:
         if self._live:
             self.tick()
         else:
-            print(f"setup: {self.title} ...", flush=True)
+            print(f"{self._who}: {self.title} ...", flush=True)
         return self
 
     def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
@@ -58,7 +59,7 @@ class Step:
         return time.monotonic() - self._start
 
     def _write(self, text: str, end: str) -> None:
-        line = f"setup: {self.title}: {text}"
+        line = f"{self._who}: {self.title}: {text}"
         if self._live:
             width = shutil.get_terminal_size().columns - 1
             line = f"\r{line[:width]}\x1b[K"
