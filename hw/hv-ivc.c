@@ -42,8 +42,8 @@
 #include "include/hv_ivc_regs.h"
 #include "trace/trace-hw_vsoc.h"
 
-/* The server is silent for so long while we connect: it is none. */
-#define HV_IVC_HANDSHAKE_MS 5000
+/* What has not greeted us by then is no ivshmem-server. */
+#define HV_IVC_GREETING_MS 5000
 /* It sends all vectors in one go: none for so long, and there are no more. */
 #define HV_IVC_VECTORS_MS 1000
 /* A QEMU that was killed and started anew finds its own claim for a moment. */
@@ -624,42 +624,70 @@ static void hv_ivc_drain(HvIvcState *s, GMainContext *context)
     }
 }
 
-/* The initial messages, up to the last of our own vectors that we need. */
-static bool hv_ivc_handshake(HvIvcState *s, GMainContext *context,
-                             Error **errp)
+/*
+ * The server's greeting, up to the shared memory. It comes before everything
+ * else, also before what may be wrong with our properties, because a client
+ * that goes away in the middle of its greeting ends the server.
+ */
+static bool hv_ivc_await_greeting(HvIvcState *s, GMainContext *context,
+                                  Error **errp)
 {
     const char *label = qemu_chr_fe_get_driver(&s->server_chr)->label;
-    unsigned needed = s->layout.nr_vectors;
-    unsigned have = 0;
     int64_t since = hv_ivc_now_ms();
-    struct stat file;
 
-    while (have < needed) {
-        int64_t waited = hv_ivc_now_ms() - since;
-
+    while (s->server.state != IVSHM_RUNNING) {
         if (s->server.state == IVSHM_BROKEN) {
             error_setg(errp, "what listens on chardev '%s' is no "
                        "ivshmem-server: %s", label, s->server.error);
             return false;
         }
-        if (have > 0 && waited > HV_IVC_VECTORS_MS) {
+        if (hv_ivc_now_ms() - since > HV_IVC_GREETING_MS) {
+            error_setg(errp, "no greeting came from chardev '%s' in %d s: no "
+                       "ivshmem-server listens there", label,
+                       HV_IVC_GREETING_MS / 1000);
+            return false;
+        }
+        /* One message at most, so none of the next step is lost. */
+        g_main_context_iteration(context, TRUE);
+    }
+    return true;
+}
+
+/* The vectors, first those of all peers, then all of our own. */
+static bool hv_ivc_await_vectors(HvIvcState *s, GMainContext *context,
+                                 Error **errp)
+{
+    const HvIvcPeer *self = &s->peers[IVSHM_SELF];
+    unsigned needed = s->layout.nr_vectors;
+    int64_t since = hv_ivc_now_ms();
+
+    while (self->nr_vectors < needed) {
+        unsigned before = self->nr_vectors;
+
+        if (s->server.state == IVSHM_BROKEN) {
+            error_setg(errp, "what listens on chardev '%s' is no "
+                       "ivshmem-server: %s",
+                       qemu_chr_fe_get_driver(&s->server_chr)->label,
+                       s->server.error);
+            return false;
+        }
+        if (hv_ivc_now_ms() - since > HV_IVC_VECTORS_MS) {
             error_setg(errp, "the ivshmem-server offers %u vectors, table "
-                       "'%s' needs %u: start it with -n %u", have,
+                       "'%s' needs %u: start it with -n %u", before,
                        s->pct_path, needed, needed);
             return false;
         }
-        if (waited > HV_IVC_HANDSHAKE_MS) {
-            error_setg(errp, "nothing came from chardev '%s' for %d s: no "
-                       "ivshmem-server listens there", label,
-                       HV_IVC_HANDSHAKE_MS / 1000);
-            return false;
-        }
         g_main_context_iteration(context, TRUE);
-        if (s->peers[IVSHM_SELF].nr_vectors > have) {
-            have = s->peers[IVSHM_SELF].nr_vectors;
+        if (self->nr_vectors > before) {
             since = hv_ivc_now_ms();
         }
     }
+    return true;
+}
+
+static bool hv_ivc_check_memory(HvIvcState *s, Error **errp)
+{
+    struct stat file;
 
     if (fstat(s->memory_fd, &file) < 0) {
         error_setg_errno(errp, errno, "cannot learn the size of the shared "
@@ -864,21 +892,11 @@ static void hv_ivc_cleanup(HvIvcState *s)
     }
 }
 
-static bool hv_ivc_check_properties(HvIvcState *s, Error **errp)
+static bool hv_ivc_check_chardev(HvIvcState *s, Error **errp)
 {
     if (!qemu_chr_fe_backend_connected(&s->server_chr)) {
         error_setg(errp, "hv-ivc needs 'chardev': a socket to the SoC's "
                    "ivshmem-server");
-        return false;
-    }
-    if (!s->pct_path) {
-        error_setg(errp, "hv-ivc needs 'pct': a table made by 'vsoc pct "
-                   "compile'");
-        return false;
-    }
-    if (!s->partition_name) {
-        error_setg(errp, "hv-ivc needs 'partition': the name or number of "
-                   "this VM's partition in the table");
         return false;
     }
     if (!qemu_chr_has_feature(qemu_chr_fe_get_driver(&s->server_chr),
@@ -891,24 +909,43 @@ static bool hv_ivc_check_properties(HvIvcState *s, Error **errp)
     return true;
 }
 
+static bool hv_ivc_check_properties(HvIvcState *s, Error **errp)
+{
+    if (!s->pct_path) {
+        error_setg(errp, "hv-ivc needs 'pct': a table made by 'vsoc pct "
+                   "compile'");
+        return false;
+    }
+    if (!s->partition_name) {
+        error_setg(errp, "hv-ivc needs 'partition': the name or number of "
+                   "this VM's partition in the table");
+        return false;
+    }
+    return true;
+}
+
 static void hv_ivc_realize(PCIDevice *pci, Error **errp)
 {
     ERRP_GUARD();
     HvIvcState *s = HV_IVC(pci);
     GMainContext *context;
 
-    /* The table first: what is wrong with it nobody else need notice. */
-    if (!hv_ivc_check_properties(s, errp) || !hv_ivc_read_table(s, errp) ||
-        !hv_ivc_choose_partition(s, errp)) {
+    if (!hv_ivc_check_chardev(s, errp)) {
         return;
     }
-
     ivshm_init(&s->server);
     context = hv_ivc_context_new();
     qemu_chr_fe_set_handlers(&s->server_chr, hv_ivc_can_receive,
                              hv_ivc_receive, hv_ivc_server_event, NULL, s,
                              context, true);
-    if (!hv_ivc_handshake(s, context, errp) || !hv_ivc_map_memory(s, errp) ||
+
+    if (!hv_ivc_await_greeting(s, context, errp) ||
+        !hv_ivc_check_properties(s, errp) ||
+        !hv_ivc_read_table(s, errp) ||
+        !hv_ivc_choose_partition(s, errp) ||
+        !hv_ivc_check_memory(s, errp) ||
+        !hv_ivc_await_vectors(s, context, errp) ||
+        !hv_ivc_map_memory(s, errp) ||
         !hv_ivc_init_msix(s, errp)) {
         goto fail;
     }
@@ -919,7 +956,7 @@ static void hv_ivc_realize(PCIDevice *pci, Error **errp)
     }
     hv_ivc_init_bars(s);
 
-    /* Last, because others see it: from here on nothing fails. */
+    /* Last, because others see it: once it is ours nothing fails. */
     if (!hv_ivc_meet(s, errp) || !hv_ivc_claim(s, context, errp)) {
         goto fail;
     }
