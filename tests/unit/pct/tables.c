@@ -38,6 +38,27 @@ void table_good(struct pct *pct)
     pct->queues[3].use_msi = true;
 }
 
+void table_assert_equal(const struct pct *a, const struct pct *b)
+{
+    g_assert_cmpuint(a->nr_partitions, ==, b->nr_partitions);
+    for (uint32_t i = 0; i < a->nr_partitions; i++) {
+        g_assert_cmpuint(a->partitions[i].id, ==, b->partitions[i].id);
+        g_assert_cmpstr(a->partitions[i].name, ==, b->partitions[i].name);
+    }
+    g_assert_cmpuint(a->nr_queues, ==, b->nr_queues);
+    for (uint32_t i = 0; i < a->nr_queues; i++) {
+        const struct pct_queue *x = &a->queues[i];
+        const struct pct_queue *y = &b->queues[i];
+
+        g_assert_cmpuint(x->id, ==, y->id);
+        g_assert_cmpuint(x->peers[0], ==, y->peers[0]);
+        g_assert_cmpuint(x->peers[1], ==, y->peers[1]);
+        g_assert_cmpuint(x->nframes, ==, y->nframes);
+        g_assert_cmpuint(x->frame_size, ==, y->frame_size);
+        g_assert_cmpint(x->use_msi, ==, y->use_msi);
+    }
+}
+
 void table_random(struct pct *pct, GRand *rand, uint32_t count)
 {
     uint32_t id = 0;

@@ -20,6 +20,9 @@ void table_add(struct pct *pct, uint32_t id, uint32_t peer0, uint32_t peer1,
  */
 void table_good(struct pct *pct);
 
+/* Member by member: padding may differ. */
+void table_assert_equal(const struct pct *a, const struct pct *b);
+
 /* Legal, of count queues (an even number at most 512), loopbacks among them. */
 void table_random(struct pct *pct, GRand *rand, uint32_t count);
 

@@ -20,7 +20,7 @@ static void assert_round_trip(void)
     g_assert_cmpint(size, >, 0);
     g_assert_cmpint(pct_from_fdt(blob, size, &back, error, sizeof(error)), ==,
                     0);
-    g_assert_cmpmem(&pct, sizeof(pct), &back, sizeof(back));
+    table_assert_equal(&pct, &back);
 }
 
 static void test_round_trip(void)
@@ -92,7 +92,7 @@ static void test_order(void)
     g_assert_cmpint(pct_from_fdt(blob, size, &back, error, sizeof(error)), ==,
                     0);
     table_good(&pct);
-    g_assert_cmpmem(&pct, sizeof(pct), &back, sizeof(back));
+    table_assert_equal(&pct, &back);
 }
 
 /* What breaks a rule is read all the same: pct_check() has the say. */
@@ -140,6 +140,44 @@ static void strings_beyond_file(void)
 static void old_version(void)
 {
     fdt_set_version(blob, 16);
+}
+
+/* libfdt 1.6 reads the root's name, which has no slash, through NULL. */
+static void very_old_version(void)
+{
+    fdt_set_version(blob, 2);
+    fdt_set_last_comp_version(blob, 2);
+}
+
+/* libfdt 1.6 goes from such a property back to its node, for ever. */
+static void property_length_negative(void)
+{
+    struct fdt_property *property =
+        fdt_get_property_w(blob, node(QUEUE), "reg", NULL);
+
+    property->len = cpu_to_fdt32(-(uint32_t)sizeof(*property));
+}
+
+static void property_beyond_struct(void)
+{
+    struct fdt_property *property =
+        fdt_get_property_w(blob, node(QUEUE), "reg", NULL);
+
+    property->len = cpu_to_fdt32(fdt_size_dt_struct(blob));
+}
+
+static void unknown_tag(void)
+{
+    struct fdt_property *property =
+        fdt_get_property_w(blob, node(QUEUE), "reg", NULL);
+
+    property->tag = cpu_to_fdt32(5);
+}
+
+static void node_name_without_end(void)
+{
+    memset(blob + fdt_off_dt_struct(blob) + node(QUEUE) + 4, 'x',
+           fdt_size_dt_struct(blob) - node(QUEUE) - 4);
 }
 
 static void no_compatible(void)
@@ -300,11 +338,16 @@ static const struct damage {
     void (*apply)(void);
     const char *says;
 } damages[] = {
-    { "magic", magic, "not a compiled table, or a damaged one" },
+    { "magic", magic, "not a compiled table" },
     { "totalsize-beyond-file", totalsize_beyond_file, "damaged" },
     { "struct-beyond-file", struct_beyond_file, "damaged" },
     { "strings-beyond-file", strings_beyond_file, "damaged" },
     { "old-version", old_version, "device tree version 16, not 17" },
+    { "very-old-version", very_old_version, "device tree version 2, not 17" },
+    { "property-length-negative", property_length_negative, "damaged" },
+    { "property-beyond-struct", property_beyond_struct, "damaged" },
+    { "unknown-tag", unknown_tag, "damaged" },
+    { "node-name-without-end", node_name_without_end, "damaged" },
     { "no-compatible", no_compatible, "node /: 'compatible' is missing" },
     { "other-compatible", other_compatible,
       "node /: compatible with 'vsoc,pcx', not 'vsoc,pct'" },
