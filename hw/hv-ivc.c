@@ -502,7 +502,7 @@ static bool hv_ivc_read_table(HvIvcState *s, Error **errp)
 {
     g_autofree void *blob = g_malloc(PCT_FDT_MAX_SIZE + 1);
     struct pct_fault fault;
-    char text[512];
+    char text[PCT_FAULT_TEXT_SIZE];
     unsigned nr_faults;
     size_t size;
     FILE *file;
