@@ -90,7 +90,7 @@ class SetUp:
             result = json.loads(_RESULT.read_text())
         except (OSError, ValueError):
             return False
-        paths = [value for name, value in result.items() if str(value).startswith("/")]
+        paths = [path for path in result.values() if str(path).startswith("/")] + state["used"]
         if (
             self._refresh
             or state["glance"] != _glance(self._cache)
