@@ -233,7 +233,7 @@ static void hv_ivc_receive(void *opaque, const uint8_t *bytes, int size)
     HvIvcState *s = opaque;
     struct ivshm_event event;
 
-    if (size < 0 || size > sizeof(s->message) - s->message_bytes) {
+    if (size < 0 || size > hv_ivc_can_receive(s)) {
         return;
     }
     memcpy(s->message + s->message_bytes, bytes, size);
@@ -774,6 +774,8 @@ static bool hv_ivc_claim(HvIvcState *s, GMainContext *context, Error **errp)
 /* The partition is ours: settle what others left, and start to listen. */
 static void hv_ivc_go_live(HvIvcState *s, GMainContext *context)
 {
+    uint32_t seen[PCT_MAX_NUM_GUESTS];
+
     /* From here on a peer that goes is buried as its message comes. */
     s->live = true;
     board_inherit(s->board, &s->view, s->id);
@@ -782,13 +784,14 @@ static void hv_ivc_go_live(HvIvcState *s, GMainContext *context)
      * Peers that died before: nobody else may have been there to see it. As
      * in hv_ivc_claim(), claims first, then the messages.
      */
-    for (unsigned i = 0; i < s->view.nr_slots; i++) {
-        uint32_t seen = board_claim(s->board, s->view.slots[i].peer);
-
-        hv_ivc_drain(s, context);
-        if (seen != BOARD_FREE && s->server.state != IVSHM_BROKEN &&
-            ivshm_find(&s->server, seen - 1) < 0) {
-            board_bury(s->board, &s->view, seen - 1);
+    for (unsigned i = 0; i < PCT_MAX_NUM_GUESTS; i++) {
+        seen[i] = board_claim(s->board, i);
+    }
+    hv_ivc_drain(s, context);
+    for (unsigned i = 0; i < PCT_MAX_NUM_GUESTS; i++) {
+        if (seen[i] != BOARD_FREE && s->server.state != IVSHM_BROKEN &&
+            ivshm_find(&s->server, seen[i] - 1) < 0) {
+            board_bury(s->board, &s->view, seen[i] - 1);
         }
     }
     /* What came before us is no news to a guest that starts now. */
@@ -871,7 +874,7 @@ static bool hv_ivc_init_msix(HvIvcState *s, Error **errp)
     return true;
 }
 
-/* Undoes what realize did up to any point; the memory regions stay. */
+/* Undoes what realize did up to any point; memory regions go with us. */
 static void hv_ivc_cleanup(HvIvcState *s)
 {
     PCIDevice *pci = PCI_DEVICE(s);
@@ -889,6 +892,12 @@ static void hv_ivc_cleanup(HvIvcState *s)
     migrate_del_blocker(&s->migration_blocker);
     if (msix_present(pci)) {
         msix_uninit_exclusive_bar(pci);
+    }
+    /* A mapped region keeps its owner, us, from ever being freed. */
+    for (unsigned i = 0; s->areas && i < s->view.nr_slots; i++) {
+        if (memory_region_is_mapped(&s->areas[i])) {
+            memory_region_del_subregion(&s->areas_bar, &s->areas[i]);
+        }
     }
 }
 

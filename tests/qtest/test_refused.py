@@ -69,6 +69,13 @@ def test_machine_without_msi(shared: Soc) -> None:
         "on aarch64 use -machine virt,gic-version=3"
 
 
+def test_only_migratable(shared: Soc) -> None:
+    assert shared.server
+    arguments = device_args(shared.server.socket, pct=shared.table.path, partition=2)
+    assert refusal(["-only-migratable", *arguments]).endswith(
+        "hv-ivc cannot be migrated: its queues are shared with other VMs")
+
+
 # ---- the table ----
 
 def test_no_such_file(shared: Soc, tmp_path: Path) -> None:
