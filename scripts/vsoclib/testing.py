@@ -65,21 +65,21 @@ def _environment() -> dict[str, str]:
 # Programs
 
 
-def _build(sanitizers: str) -> Path:
-    """The meson build with some sanitizers, up to date."""
-    name = sanitizers.replace(",", "-")
-    build = _BUILD / name
+def _programs_step(title: str, build: Path) -> Step:
+    return Step(title, _CHECKOUT / f"build/log/test-{build.name}.log", who="test")
+
+
+def _configure(sanitizers: str) -> Path:
+    """The meson build with some sanitizers."""
+    build = _BUILD / sanitizers.replace(",", "-")
     options = [f"-Db_sanitize={sanitizers}", "-Db_lundef=false"]
     versions = subprocess.run(
         "meson --version; cc --version", shell=True, check=True, stdout=subprocess.PIPE, text=True
     ).stdout
-    with Step(
-        f"build the tests ({sanitizers} sanitizer)",
-        _CHECKOUT / f"build/log/test-{name}.log",
-        who="test",
-    ) as step:
+    with _programs_step(f"configure the {sanitizers} sanitizer build", build) as step:
         configure(step, _CHECKOUT, build, options, content_key(versions, *options))
-        step.run(["ninja", "-C", str(build)], status=ninja_status)
+        # Notices changed meson.build files, and builds next to nothing.
+        step.run(["ninja", "-C", str(build), "build.ninja"])
     return build
 
 
@@ -125,6 +125,8 @@ def _count_program(test: dict[str, Any]) -> Counts:
 
 
 def _run_programs(build: Path, names: list[str]) -> Counts:
+    with _programs_step("build the programs", build) as step:
+        step.run(["ninja", "-C", str(build)], status=ninja_status)
     log = build / "meson-logs/testlog-setarch.json"  # meson adds the wrapper's name
     log.unlink(missing_ok=True)
     # The thread sanitizer needs certain addresses free; setarch -R ends randomisation.
@@ -270,7 +272,8 @@ def main(arguments: Optional[list[str]] = None) -> int:
     chosen = [suite for suite in _SUITES if options.suite is None or suite in options.suite]
     total = Counts()
     try:
-        builds = {name: _build(name) for name in dict.fromkeys(_SUITES[suite] for suite in chosen)}
+        sanitizers = dict.fromkeys(_SUITES[suite] for suite in chosen)
+        builds = {name: _configure(name) for name in sanitizers}
         for suite in chosen:
             if options.list:
                 _list(suite, options.expression, builds[_SUITES[suite]])

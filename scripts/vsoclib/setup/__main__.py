@@ -183,8 +183,9 @@ class SetUp:
             toolchain,
         )
         if not our_qemu.made():
-            with self._step("unpack QEMU's source", "qemu-source") as step:
-                our_qemu.unpack(step)
+            if not our_qemu.unpacked():
+                with self._step("unpack QEMU's source", "qemu-source") as step:
+                    our_qemu.unpack(step)
             with self._step("build QEMU with our device", "qemu") as step:
                 our_qemu.build(step)
         self._used += our_qemu.entries()

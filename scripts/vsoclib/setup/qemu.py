@@ -110,8 +110,11 @@ class Qemu:
     def made(self) -> bool:
         return self._cache.has("qemu", self.key)
 
+    def unpacked(self) -> bool:
+        return self._cache.has("qemu-tree", self._tree_key)
+
     def unpack(self, step: Step) -> None:
-        """Makes the source tree, with our folder hooked in, if there is none."""
+        """Makes the source tree, with our folder hooked in."""
 
         def make(work: Path) -> None:
             source = work / "src"

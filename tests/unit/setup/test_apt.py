@@ -54,8 +54,9 @@ def test_settings(machine: Path, tmp_path: Path) -> None:
     assert 'Acquire::http::Proxy "http://proxy.example:3128";' in settings
     assert "Post-Invoke" not in settings and "var/cache" not in settings
     sources = (root / "sources.list").read_text()
-    assert sources.splitlines()[0] == ("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg "
-                                       "arch=amd64,arm64] http://b.example/debian/ trixie main")
+    assert sources.splitlines()[0] == (
+        "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg arch=amd64,arm64] "
+        "http://b.example/debian/ trixie main")
 
 
 def test_depends(machine: Path, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from vsoclib.testing import Counts, _count_program
     ("FAIL", "no TAP at all\n", 0, 1, []),
     ("OK", "# ok 1 this is a remark\nokay\n", 1, 0, []),
 ])
-def test_count_program(result: str, output: str, passed: int, failed: int, skipped: list[str]) -> None:
+def test_count_program(result: str, output: str, passed: int, failed: int,
+                       skipped: list[str]) -> None:
     assert _count_program({"name": "t", "result": result, "stdout": output}) == Counts(
         passed, failed, skipped)
 

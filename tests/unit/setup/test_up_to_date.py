@@ -68,7 +68,8 @@ def test_refresh_was_asked_for(done: SetUp) -> None:
     assert not done.up_to_date()
 
 
-@pytest.mark.skipif(not (CHECKOUT / "build/setup.state").exists(), reason="scripts/setup was not run")
+@pytest.mark.skipif(not (CHECKOUT / "build/setup.state").exists(),
+                    reason="scripts/setup was not run")
 def test_second_run_costs_well_under_a_second() -> None:
     costs = []
     for _ in range(3):
