@@ -226,7 +226,7 @@ static bool shake_hands(struct endpoint *ep, bool answer_only)
         word = ivc_peer_state(&ep->ivc);
     }
     dead = is_dead(ep, word, far);
-    bell = ivc_settle(&ep->ivc, word, far.gone);
+    bell = ivc_settle(&ep->ivc, word);
     /* Only who saw our ACK makes ESTABLISHED of it; frames may lie behind. */
     accepted = ep->ivc.state == IVC_ACK && word == IVC_ESTABLISHED;
     if ((dead && !accepted) || (answer_only && word != IVC_SYNC)) {
@@ -243,7 +243,8 @@ static bool shake_hands(struct endpoint *ep, bool answer_only)
          */
         if (far.generation != ep->met.generation) {
             ep->uncertain = true;
-            ep->met.generation = far.generation;
+            /* Not gone: if this one is dead by now, that is a departure. */
+            ep->met = (struct far_status) { .generation = far.generation };
         }
     } else {
         ep->uncertain = false;
@@ -279,7 +280,7 @@ void endpoint_reset(struct endpoint *ep)
     if (!ep->ivc.up) {
         forget_peer(ep);
     }
-    ivc_settle(&ep->ivc, ivc_peer_state(&ep->ivc), far_status(ep).gone);
+    ivc_settle(&ep->ivc, ivc_peer_state(&ep->ivc));
     unlock_both(ep);
     /* Also when nothing changed: it repairs a bell that was lost. */
     ring(ep);

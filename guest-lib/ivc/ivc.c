@@ -69,9 +69,9 @@ void ivc_reset(struct ivc *ivc)
     }
 }
 
-bool ivc_settle(struct ivc *ivc, uint32_t peer_state, bool peer_gone)
+bool ivc_settle(struct ivc *ivc, uint32_t peer_state)
 {
-    if (!ivc->owes_sync || (peer_state == IVC_ACK && !peer_gone)) {
+    if (!ivc->owes_sync || peer_state == IVC_ACK) {
         return false;
     }
     ivc->owes_sync = false;

@@ -80,9 +80,9 @@ uint32_t ivc_peer_state(const struct ivc *ivc);
 
 /*
  * Publishes the SYNC that is owed, unless the peer, in this state, still has
- * to be waited for; a dead peer is not. Returns whether the bell is due.
+ * to be waited for. Returns whether the bell is due.
  */
-bool ivc_settle(struct ivc *ivc, uint32_t peer_state, bool peer_gone);
+bool ivc_settle(struct ivc *ivc, uint32_t peer_state);
 
 /* One row of the table for a peer in this state. Only after joining. */
 enum ivc_step ivc_step(struct ivc *ivc, uint32_t peer_state);
