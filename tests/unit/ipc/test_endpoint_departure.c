@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* Peers that die or close: what the survivor gets, in which order. */
+#include "pair.h"
+
+static void test_frames_then_reset(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    pair_connect(&pair);
+    for (uint32_t n = 0; n < 3; n++) {
+        assert_put(pair.b, n);
+    }
+    pair_kill(&pair, 1);
+    g_assert_true(rung(&pair, 0));
+    for (uint32_t n = 0; n < 3; n++) {
+        g_assert_cmphex(endpoint_get_event(pair.a) & READ, ==, READ);
+        assert_get(pair.a, n);
+    }
+    assert_event(pair.a, RESET);
+    assert_event(pair.a, 0);
+    g_assert_cmpuint(state_of(&pair, 0), ==, IVC_SYNC);
+    assert_get_fails(pair.a, -ECONNRESET);
+    g_assert_cmpint(put(pair.a, 1), ==, -ECONNRESET);
+    pair_end(&pair);
+}
+
+/* It reads until there is no more and then sleeps: it has to be told by read. */
+static void test_reader_is_told(void)
+{
+    struct pair pair;
+    const void *frame;
+
+    for (unsigned in_place = 0; in_place < 2; in_place++) {
+        pair_begin(&pair, 4);
+        pair_connect(&pair);
+        assert_put(pair.b, 5);
+        pair_kill(&pair, 1);
+        g_assert_cmphex(endpoint_get_event(pair.a) & READ, ==, READ);
+        g_assert_false(rung(&pair, 0));
+        assert_get(pair.a, 5);
+        if (in_place) {
+            g_assert_cmpint(endpoint_read_frame(pair.a, &frame), ==,
+                            -ECONNRESET);
+        } else {
+            assert_get_fails(pair.a, -ECONNRESET);
+        }
+        assert_event(pair.a, RESET);
+        pair_end(&pair);
+    }
+}
+
+static void test_nothing_unread(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    pair_connect(&pair);
+    assert_put(pair.a, 1);
+    pair_kill(&pair, 1);
+    assert_event(pair.a, RESET);
+    assert_event(pair.a, 0);
+    pair_end(&pair);
+}
+
+/* Close is announced like a death, with or without clearing. */
+static void test_close_after_write(void)
+{
+    for (unsigned clear = 0; clear < 2; clear++) {
+        struct pair pair;
+
+        pair_begin(&pair, 2);
+        pair_connect(&pair);
+        assert_put(pair.a, 1);
+        assert_put(pair.a, 2);
+        assert_put(pair.b, 3);
+        endpoint_close(pair.b, clear);
+        pair.b = NULL;
+        g_assert_cmpuint(own_header(&pair, 0)->tx_count, ==, 2);
+        g_assert_cmpuint(pair.channel->direction[1][64], ==, clear ? 2 : 0);
+        g_assert_cmphex(endpoint_get_event(pair.a) & READ, ==, READ);
+        assert_get(pair.a, 3);
+        assert_event(pair.a, RESET);
+        pair_end(&pair);
+    }
+}
+
+/* Dead, and a successor that resets before the survivor looks. */
+static void test_fast_restart(void)
+{
+    for (unsigned times = 1; times < 4; times++) {
+        struct pair pair;
+
+        pair_begin(&pair, 4);
+        pair_connect(&pair);
+        assert_put(pair.a, 8);
+        assert_put(pair.b, 1);
+        assert_put(pair.b, 2);
+        for (unsigned n = 0; n < times; n++) {
+            pair_kill(&pair, 1);
+            pair_open(&pair, 1);
+            endpoint_reset(pair.b);
+        }
+        assert_event(pair.a, READ);
+        assert_event(pair.b, 0);
+        assert_get(pair.a, 1);
+        assert_event(pair.a, READ);
+        assert_get(pair.a, 2);
+        assert_event(pair.a, RESET);
+        assert_event(pair.b, EST | WRITE | EMPTY);
+        assert_event(pair.a, EST | WRITE | EMPTY);
+        /* The frame to the dead one is not the successor's. */
+        assert_get_fails(pair.b, -EAGAIN);
+        assert_put(pair.a, 9);
+        assert_get(pair.b, 9);
+        pair_end(&pair);
+    }
+}
+
+/* One bell for frames and death, and a new one for what comes after. */
+static void test_bells_are_merged(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    pair_connect(&pair);
+    assert_put(pair.b, 1);
+    pair_kill(&pair, 1);
+    assert_event(pair.a, READ | WRITE | EMPTY);     /* not known yet */
+    g_assert_false(rung(&pair, 0));
+    assert_get(pair.a, 1);
+    g_assert_false(rung(&pair, 0));
+    assert_event(pair.a, RESET);
+    pair_end(&pair);
+}
+
+/* On the hot path the status is not looked at. */
+static unsigned looks;
+
+static void count_looks(void *opaque, unsigned end, enum mem_point point)
+{
+    (void)opaque;
+    looks += end == 0 && point == MEM_BEFORE_STATUS;
+}
+
+static void test_status_costs_nothing(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    pair_connect(&pair);
+    assert_event(pair.a, WRITE | EMPTY);
+    looks = 0;
+    pair.channel->hook = count_looks;
+    for (uint32_t n = 0; n < 100; n++) {
+        assert_put(pair.b, n);
+        assert_event(pair.a, READ | WRITE | EMPTY);
+        assert_get(pair.a, n);
+        assert_put(pair.a, n);
+        assert_get(pair.b, n);
+    }
+    g_assert_cmpuint(looks, ==, 0);
+    /* All those wake-ups brought something; the next one does not. */
+    assert_get_fails(pair.a, -EAGAIN);
+    g_assert_cmpuint(looks, ==, 1);
+    assert_get_fails(pair.a, -EAGAIN);
+    assert_event(pair.a, WRITE | EMPTY);
+    g_assert_cmpuint(looks, ==, 1);
+    pair.channel->hook = NULL;
+    pair_end(&pair);
+}
+
+/* Rule 2: what was left at ACK is no answer. */
+static void test_stale_ack(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    endpoint_reset(pair.a);
+    endpoint_reset(pair.b);
+    assert_event(pair.b, 0);
+    g_assert_cmpuint(state_of(&pair, 1), ==, IVC_ACK);
+    pair_kill(&pair, 1);
+    /* Dead: its ACK is not taken. */
+    assert_event(pair.a, 0);
+    g_assert_cmpuint(state_of(&pair, 0), ==, IVC_SYNC);
+    pair_open(&pair, 1);
+    g_assert_cmpuint(state_of(&pair, 1), ==, IVC_SYNC);
+    g_assert_true(rung(&pair, 0));
+    assert_event(pair.a, 0);
+    assert_event(pair.b, 0);                    /* has not joined */
+    endpoint_reset(pair.b);
+    assert_event(pair.b, EST | WRITE | EMPTY);
+    assert_event(pair.a, EST | WRITE | EMPTY);
+    pair_end(&pair);
+}
+
+/* Dies when it is established and the survivor is not: row 3 is taken. */
+static void test_death_behind_an_ack(void)
+{
+    for (unsigned frames = 0; frames < 3; frames++) {
+        struct pair pair;
+
+        pair_begin(&pair, 4);
+        endpoint_reset(pair.a);
+        endpoint_reset(pair.b);
+        assert_event(pair.a, 0);
+        assert_event(pair.b, EST | WRITE | EMPTY);
+        for (uint32_t n = 0; n < frames; n++) {
+            assert_put(pair.b, n);
+        }
+        pair_kill(&pair, 1);
+        if (frames == 0) {
+            /* A connection of which nothing was seen: not a word of it. */
+            assert_event(pair.a, 0);
+        } else {
+            g_assert_cmphex(endpoint_get_event(pair.a) & (EST | READ), ==,
+                            EST | READ);
+            for (uint32_t n = 0; n < frames; n++) {
+                assert_get(pair.a, n);
+            }
+            assert_event(pair.a, RESET);
+        }
+        g_assert_cmpuint(state_of(&pair, 0), ==, IVC_SYNC);
+        pair_end(&pair);
+    }
+}
+
+/* Rule 7: a successor takes the ACK that its predecessor was given. */
+static void test_ack_taken_by_successor(void)
+{
+    for (unsigned dies = 0; dies < 2; dies++) {
+        struct pair pair;
+
+        pair_begin(&pair, 4);
+        endpoint_reset(pair.a);
+        endpoint_reset(pair.b);
+        assert_event(pair.a, 0);
+        g_assert_cmpuint(state_of(&pair, 0), ==, IVC_ACK);
+        pair_kill(&pair, 1);
+        pair_open(&pair, 1);
+        endpoint_reset(pair.b);
+        assert_event(pair.b, EST | WRITE | EMPTY);
+        assert_put(pair.b, 1);
+        if (dies) {
+            pair_kill(&pair, 1);
+            g_assert_cmphex(endpoint_get_event(pair.a) & (EST | READ), ==,
+                            EST | READ);
+            assert_get(pair.a, 1);
+            assert_event(pair.a, RESET);
+        } else {
+            /* It lives: nothing is reset. */
+            assert_event(pair.a, EST | READ | WRITE | EMPTY);
+            assert_get(pair.a, 1);
+            assert_event(pair.a, WRITE | EMPTY);
+            assert_put(pair.b, 2);
+            assert_get(pair.a, 2);
+            assert_event(pair.b, WRITE | EMPTY);
+        }
+        pair_end(&pair);
+    }
+}
+
+/* The same, and the frames are the predecessor's: a SYNC comes after them. */
+static void test_uncertain_frames_come_first(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    endpoint_reset(pair.a);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, 0);
+    assert_event(pair.b, EST | WRITE | EMPTY);
+    assert_put(pair.b, 1);
+    pair_kill(&pair, 1);
+    pair_open(&pair, 1);
+    assert_event(pair.a, EST | READ | WRITE | EMPTY);
+    endpoint_reset(pair.b);                     /* the same generation */
+    assert_event(pair.a, READ);
+    assert_get(pair.a, 1);
+    assert_event(pair.a, RESET);
+    assert_event(pair.b, EST | WRITE | EMPTY);
+    assert_event(pair.a, EST | WRITE | EMPTY);
+    pair_end(&pair);
+}
+
+/* An ACK that stands stays good for whoever comes. */
+static void test_peer_gone_at_ack(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    endpoint_reset(pair.a);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, 0);
+    pair_kill(&pair, 1);
+    assert_event(pair.a, 0);
+    g_assert_cmpuint(state_of(&pair, 0), ==, IVC_ACK);
+    pair_open(&pair, 1);
+    assert_event(pair.a, 0);
+    endpoint_reset(pair.b);
+    assert_event(pair.b, EST | WRITE | EMPTY);
+    assert_event(pair.a, EST | WRITE | EMPTY);
+    pair_end(&pair);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/endpoint/departure/frames-then-reset",
+                    test_frames_then_reset);
+    g_test_add_func("/endpoint/departure/reader-is-told", test_reader_is_told);
+    g_test_add_func("/endpoint/departure/nothing-unread", test_nothing_unread);
+    g_test_add_func("/endpoint/departure/close-after-write",
+                    test_close_after_write);
+    g_test_add_func("/endpoint/departure/fast-restart", test_fast_restart);
+    g_test_add_func("/endpoint/departure/bells-are-merged",
+                    test_bells_are_merged);
+    g_test_add_func("/endpoint/departure/status-costs-nothing",
+                    test_status_costs_nothing);
+    g_test_add_func("/endpoint/departure/stale-ack", test_stale_ack);
+    g_test_add_func("/endpoint/departure/behind-an-ack",
+                    test_death_behind_an_ack);
+    g_test_add_func("/endpoint/departure/ack-taken-by-successor",
+                    test_ack_taken_by_successor);
+    g_test_add_func("/endpoint/departure/uncertain",
+                    test_uncertain_frames_come_first);
+    g_test_add_func("/endpoint/departure/gone-at-ack", test_peer_gone_at_ack);
+    return g_test_run();
+}
