@@ -71,8 +71,8 @@ const char *pct_rule_name(enum pct_rule rule);
 /*
  * Judges a whole table; memory is the size of the shared region in bytes, 0
  * for no limit. Stores up to max faults in faults (may be NULL) and returns
- * how many there are in all; 0 means that the table is good. The rule memory
- * is judged only when all others hold.
+ * how many there are in all; 0 means that the table is good. Queues are judged
+ * only if the partitions are good, and the rule memory only if all else is.
  */
 unsigned pct_check(const struct pct *pct, uint64_t memory,
                    struct pct_fault *faults, unsigned max);

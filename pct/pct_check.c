@@ -236,6 +236,9 @@ unsigned pct_check(const struct pct *pct, uint64_t memory,
         check_partition_name(pct, i, &report);
         check_partition_twice(pct, i, &report);
     }
+    if (report.count != 0) {
+        return report.count;    /* queues are judged against partitions */
+    }
     for (uint32_t i = 0; i < pct->nr_queues; i++) {
         check_queue_id(pct, i, &report);
         check_queue_twice(pct, i, &report);

@@ -269,10 +269,14 @@ int main(int argc, char **argv)
         return usage(argv[0], 2);
     }
 
+    /* What did not fit the model would only be reported again. */
     read_partitions(&pct, argv[optind + 1]);
+    if (nr_faults != 0) {
+        return 1;
+    }
     read_queues(&pct, argv[optind]);
     if (nr_faults != 0) {
-        return 1;       /* what did not fit would only be reported again */
+        return 1;
     }
     count = pct_check(&pct, memory, faults, max);
     for (unsigned i = 0; i < count && i < max; i++) {

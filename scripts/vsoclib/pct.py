@@ -361,20 +361,31 @@ def _size(text: str) -> int:
     return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
 
 
-def _run_check(args: argparse.Namespace) -> int:
-    messages = check(args.file, args.partitions, args.memory)
+def _tell(messages: Sequence[str]) -> int:
+    """As a compiler does: nothing before the file's name."""
     for message in messages:
         print(message, file=sys.stderr)
     return 1 if messages else 0
 
 
+def _run_check(args: argparse.Namespace) -> int:
+    return _tell(check(args.file, args.partitions, args.memory))
+
+
 def _run_show(args: argparse.Namespace) -> int:
-    sys.stdout.write(_show(args.file, args.partitions, args.memory, ["-j"] if args.json else []))
+    try:
+        shown = _show(args.file, args.partitions, args.memory, ["-j"] if args.json else [])
+    except PctError as err:
+        return _tell(err.messages)
+    sys.stdout.write(shown)
     return 0
 
 
 def _run_compile(args: argparse.Namespace) -> int:
-    compile_table(args.file, args.output, args.partitions, args.memory)
+    try:
+        compile_table(args.file, args.output, args.partitions, args.memory)
+    except PctError as err:
+        return _tell(err.messages)
     return 0
 
 

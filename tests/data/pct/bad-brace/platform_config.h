@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* Ends too early. */
+const struct platform_config platform_config = {
+    .ivc = {
+        .queue = {
+            [300] = { .peers = {GID_GUEST_VM, GID_UPDATE}, .nframes = 64, .frame_size = 1536 },
+        },

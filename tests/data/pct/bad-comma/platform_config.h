@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* A comma is missing between members. */
+const struct platform_config platform_config = {
+    .ivc = {
+        .queue = {
+            [300] = {
+                .peers = {GID_GUEST_VM, GID_UPDATE},
+                .nframes = 64
+                .frame_size = 1536,
+            },
+        },
+    },
+};

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# No partition.
+VM_A := 2

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+GID_UPDATE ?= 0x5 # in hexadecimal
