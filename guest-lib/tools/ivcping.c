@@ -569,7 +569,9 @@ static enum exit_code ping(const struct options *options)
     enum exit_code code;
 
     if (error != NvSciError_Success) {
-        return failed(options, "NvSciIpcInit", error);
+        /* The library has said on stderr what is wrong. */
+        return complain(options, "NvSciIpcInit: NvSciError 0x%x",
+                        (unsigned)error);
     }
     error = NvSciIpcOpenEndpoint(options->endpoint, &channel.handle);
     if (error != NvSciError_Success) {
