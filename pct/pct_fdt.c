@@ -278,8 +278,9 @@ static bool read_root(const struct reader *reader, struct pct *pct)
  * property's length to a signed offset unchecked, and so can be sent back to
  * where it was, for ever.
  */
-static bool lengths_ok(const uint8_t *blob, size_t size)
+static bool lengths_ok(const void *blob, size_t size)
 {
+    const uint8_t *block = blob;
     uint32_t start = fdt_off_dt_struct(blob);
     uint32_t length = fdt_size_dt_struct(blob);
     uint32_t at = 0;    /* at <= length holds; both are far below 2^31 */
@@ -287,26 +288,26 @@ static bool lengths_ok(const uint8_t *blob, size_t size)
     if (start > size || length > size - start) {
         return false;
     }
-    blob += start;
+    block += start;
     while (length - at >= FDT_TAGSIZE) {
-        uint32_t tag = fdt32_ld((const fdt32_t *)(blob + at));
+        uint32_t tag = fdt32_ld((const void *)(block + at));
         const uint8_t *nul;
         uint32_t value;
 
         at += FDT_TAGSIZE;
         switch (tag) {
         case FDT_BEGIN_NODE:
-            nul = memchr(blob + at, '\0', length - at);
+            nul = memchr(block + at, '\0', length - at);
             if (nul == NULL) {
                 return false;
             }
-            at = (uint32_t)(nul - blob) + 1;
+            at = (uint32_t)(nul - block) + 1;
             break;
         case FDT_PROP:
             if (length - at < 2 * FDT_TAGSIZE) {
                 return false;
             }
-            value = fdt32_ld((const fdt32_t *)(blob + at));
+            value = fdt32_ld((const void *)(block + at));
             at += 2 * FDT_TAGSIZE;      /* its length, its name */
             if (value > length - at) {
                 return false;

@@ -103,7 +103,10 @@ struct pct_view {
 void pct_view(const struct pct *pct, const struct pct_layout *layout,
               uint32_t partition, struct pct_view *view);
 
-/* The slot of the end that doorbell (vector, bit) rings; -1: none of ours. */
+/*
+ * The slot of the end that doorbell (vector, bit) rings; -1: none of ours. The
+ * far end of a slot is rung by the vector and bit of places[slot.far_queue].
+ */
 int pct_view_slot(const struct pct *pct, const struct pct_layout *layout,
                   const struct pct_view *view, unsigned vector, unsigned bit);
 
