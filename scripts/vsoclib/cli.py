@@ -168,7 +168,7 @@ def demo(args: argparse.Namespace) -> int:
     """Two guests exchange frames over every queue that both configurations name."""
     from .demo import demo as show
 
-    return show(args.file, args.platform, args.frames)
+    return int(show(args.file, args.platform, args.frames))
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -342,7 +342,7 @@ def parser() -> argparse.ArgumentParser:
                       help="another SoC than docs/examples/two-guests/soc.toml")
     made.add_argument("--platform", type=Path, metavar="DIR",
                       help="take platform_config.h from this folder")
-    made.add_argument("-n", "--frames", type=int, default=1000, metavar="N",
+    made.add_argument("-n", "--frames", type=int, default=500, metavar="N",
                       help="frames to send over each queue, and back (default %(default)s)")
     add("up", up)
     made = add("down", down)

@@ -30,8 +30,8 @@ class Labelled:
     """Prints a guest's output line by line, each with the name of the VM before it."""
 
     def __init__(self, label: str, width: int, index: int,
-                 line: Optional[Callable[[str], None]] = None) -> None:
-        """line gets each line, too, without its label."""
+                 line: Optional[Callable[[str], str]] = None) -> None:
+        """line gets each line without its label, and says what to print in its place."""
         self._label = f"{label:{width}} |"
         self._colour = _COLOURS[index % len(_COLOURS)]
         self._rest = {False: b"", True: b""}
@@ -53,7 +53,7 @@ class Labelled:
         stream = sys.stderr if is_error else sys.stdout
         text = line.decode("utf-8", errors="replace").rstrip("\r")
         if self._line is not None:
-            self._line(text)
+            text = self._line(text)
         label = f"\x1b[{self._colour}m{self._label}\x1b[0m" if stream.isatty() else self._label
         with _guard:
             print(label, text, file=stream, flush=True)

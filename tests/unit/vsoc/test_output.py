@@ -6,8 +6,7 @@ from vsoclib.output import Labelled, table
 
 
 def test_lines_have_labels_however_they_come(capsys: pytest.CaptureFixture[str]) -> None:
-    lines: list[str] = []
-    out = Labelled("a", 3, 0, lines.append)
+    out = Labelled("a", 3, 0)
     out(False, b"one\ntw")
     out(True, b"bad \xff")
     out(False, b"o\r\nthree")
@@ -16,7 +15,13 @@ def test_lines_have_labels_however_they_come(capsys: pytest.CaptureFixture[str])
     got = capsys.readouterr()
     assert got.out == "a   | one\na   | two\na   | three\n"
     assert got.err == "a   | bad \N{REPLACEMENT CHARACTER}\n"
-    assert lines == ["one", "two", "three", "bad \N{REPLACEMENT CHARACTER}"]
+
+
+def test_a_line_may_be_said_in_other_words(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Labelled("a", 1, 0, str.upper)
+    out(False, b"one\ntwo")
+    out.finish()
+    assert capsys.readouterr().out == "a | ONE\na | TWO\n"
 
 
 def test_table() -> None:
