@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each end with a reader, a writer and one who looks at events, all at once and
+ * for the thread sanitizer; sleeping on the descriptor. A lost wake-up hangs.
+ */
+#include <poll.h>
+
+#include "pair.h"
+
+#define FRAMES 50000u
+#define PATIENCE 60000          /* ms */
+
+struct side {
+    struct endpoint *endpoint;
+    GMutex lock;
+    GCond changed;              /* the looker has looked once more */
+    uint64_t looks;
+    uint64_t resets;
+    gint stop;
+};
+
+static void side_begin(struct side *side, struct endpoint *endpoint)
+{
+    memset(side, 0, sizeof(*side));
+    side->endpoint = endpoint;
+    g_mutex_init(&side->lock);
+    g_cond_init(&side->changed);
+}
+
+/* The one thread that waits on the descriptor; it wakes the others. */
+static void *looker(void *opaque)
+{
+    struct side *side = opaque;
+    struct pollfd poll_fd = {
+        .fd = endpoint_link(side->endpoint)->event_fd, .events = POLLIN,
+    };
+
+    while (!g_atomic_int_get(&side->stop)) {
+        uint32_t events = endpoint_get_event(side->endpoint);
+
+        g_mutex_lock(&side->lock);
+        side->looks++;
+        side->resets += (events & RESET) != 0;
+        g_cond_broadcast(&side->changed);
+        g_mutex_unlock(&side->lock);
+        poll(&poll_fd, 1, 100);
+    }
+    return NULL;
+}
+
+static uint64_t looks_of(struct side *side)
+{
+    uint64_t looks;
+
+    g_mutex_lock(&side->lock);
+    looks = side->looks;
+    g_mutex_unlock(&side->lock);
+    return looks;
+}
+
+/* Sleeps until there was a look that began after this count was taken. */
+static void await_look(struct side *side, uint64_t since)
+{
+    gint64 until = g_get_monotonic_time() + PATIENCE * 1000;
+
+    g_mutex_lock(&side->lock);
+    while (side->looks == since) {
+        g_assert_true(g_cond_wait_until(&side->changed, &side->lock, until));
+    }
+    g_mutex_unlock(&side->lock);
+}
+
+static void *writer(void *opaque)
+{
+    struct side *side = opaque;
+
+    for (uint32_t n = 0; n < FRAMES; n++) {
+        uint64_t looks = looks_of(side);
+        int ret;
+
+        while ((ret = put(side->endpoint, n)) != 0) {
+            g_assert_true(ret == -EAGAIN || ret == -ECONNRESET);
+            await_look(side, looks);
+            looks = looks_of(side);
+        }
+    }
+    return NULL;
+}
+
+static void *reader(void *opaque)
+{
+    struct side *side = opaque;
+
+    for (uint32_t n = 0; n < FRAMES; n++) {
+        uint64_t looks = looks_of(side);
+        uint32_t value = 0;
+        int ret;
+
+        while ((ret = endpoint_read(side->endpoint, &value, 4)) != 0) {
+            g_assert_true(ret == -EAGAIN || ret == -ECONNRESET);
+            await_look(side, looks);
+            looks = looks_of(side);
+        }
+        g_assert_cmpuint(value, ==, n);
+    }
+    return NULL;
+}
+
+static void test_duplex(gconstpointer data)
+{
+    struct pair pair;
+    struct side side[2];
+    GThread *lookers[2], *movers[4];
+
+    pair.channel = mem_channel_new(GPOINTER_TO_UINT(data), FRAME_SIZE, true);
+    side_begin(&side[0], pair_open(&pair, 0));
+    side_begin(&side[1], pair_open(&pair, 1));
+    endpoint_reset(pair.a);
+    endpoint_reset(pair.b);
+    for (unsigned e = 0; e < 2; e++) {
+        lookers[e] = g_thread_new("looker", looker, &side[e]);
+        movers[2 * e] = g_thread_new("writer", writer, &side[e]);
+        movers[2 * e + 1] = g_thread_new("reader", reader, &side[e]);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        g_thread_join(movers[i]);
+    }
+    for (unsigned e = 0; e < 2; e++) {
+        g_atomic_int_set(&side[e].stop, 1);
+        g_thread_join(lookers[e]);
+        g_assert_cmpuint(side[e].resets, ==, 0);
+    }
+    pair_end(&pair);
+}
+
+/* One end comes and goes; the other has threads in it all the time. */
+static void *nervous_reader(void *opaque)
+{
+    struct side *side = opaque;
+    uint32_t last = 0;
+
+    while (!g_atomic_int_get(&side->stop)) {
+        uint32_t value = 0;
+
+        if (endpoint_read(side->endpoint, &value, 4) == 0) {
+            g_assert_cmpuint(value, >, last);
+            last = value;
+        }
+    }
+    return NULL;
+}
+
+static void *nervous_writer(void *opaque)
+{
+    struct side *side = opaque;
+
+    while (!g_atomic_int_get(&side->stop)) {
+        put(side->endpoint, 1);
+    }
+    return NULL;
+}
+
+static void test_restarts(void)
+{
+    struct pair pair;
+    struct side side;
+    GThread *threads[3];
+    uint32_t next = 1;
+    struct pollfd poll_fd = { .events = POLLIN };
+
+    pair.channel = mem_channel_new(4, FRAME_SIZE, true);
+    side_begin(&side, pair_open(&pair, 0));
+    endpoint_reset(pair.a);
+    threads[0] = g_thread_new("looker", looker, &side);
+    threads[1] = g_thread_new("reader", nervous_reader, &side);
+    threads[2] = g_thread_new("writer", nervous_writer, &side);
+    for (unsigned n = 0; n < 200; n++) {
+        pair_open(&pair, 1);
+        poll_fd.fd = endpoint_link(pair.b)->event_fd;
+        endpoint_reset(pair.b);
+        while (!(endpoint_get_event(pair.b) & EST)) {
+            g_assert_cmpint(poll(&poll_fd, 1, PATIENCE), ==, 1);
+        }
+        while (put(pair.b, next) == 0) {
+            next++;
+        }
+        if (n % 2) {
+            endpoint_close(pair.b, n % 4 == 1);
+            pair.b = NULL;
+        } else {
+            pair_kill(&pair, 1);
+        }
+    }
+    g_atomic_int_set(&side.stop, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        g_thread_join(threads[i]);
+    }
+    pair_end(&pair);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_data_func("/endpoint/threads/duplex-1", GUINT_TO_POINTER(1),
+                         test_duplex);
+    g_test_add_data_func("/endpoint/threads/duplex-5", GUINT_TO_POINTER(5),
+                         test_duplex);
+    g_test_add_data_func("/endpoint/threads/duplex-64", GUINT_TO_POINTER(64),
+                         test_duplex);
+    g_test_add_func("/endpoint/threads/restarts", test_restarts);
+    return g_test_run();
+}
