@@ -33,7 +33,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def steps(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The peer program, built with `vsoc cc` as a user builds theirs."""
     program = tmp_path_factory.mktemp("guest") / "steps"
     source = CHECKOUT / "tests/vm/guest/steps.c"
@@ -43,7 +43,8 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def started(tmp_path_factory: pytest.TempPathFactory, steps: Path) -> Iterator[Soc]:
+def started(cache: Path, tmp_path_factory: pytest.TempPathFactory,
+            steps: Path) -> Iterator[Soc]:
     """The SoC that most tests use."""
     path = tmp_path_factory.mktemp("soc") / "soc.toml"
     path.write_text(soc_text(path.parent, files=[f"{steps}:/usr/bin/steps"]))

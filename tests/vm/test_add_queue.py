@@ -15,7 +15,8 @@ LINE = "            [300] = { .peers = {GID_GUEST_VM, GID_UPDATE}, .nframes = 7,
 
 
 @pytest.fixture(scope="module")
-def edited(tmp_path_factory: pytest.TempPathFactory, steps: Path) -> Iterator[Soc]:
+def edited(cache: Path, tmp_path_factory: pytest.TempPathFactory,
+           steps: Path) -> Iterator[Soc]:
     """What a newcomer does: a line in the table, a line in both configurations, and up."""
     folder = tmp_path_factory.mktemp("edited")
     (folder / "server-partitions.mk").write_text(
