@@ -131,7 +131,7 @@ def _count_program(test: dict[str, Any]) -> Counts:
 
 def _run_programs(build: Path, names: list[str]) -> Counts:
     with _programs_step("build the programs", build) as step:
-        step.run(["ninja", "-C", str(build)], status=ninja_status)
+        step.run(["ninja", "-C", str(build), "all", "meson-test-prereq"], status=ninja_status)
     log = build / "meson-logs/testlog-setarch.json"  # meson adds the wrapper's name
     log.unlink(missing_ok=True)
     # The thread sanitizer needs certain addresses free; setarch -R ends randomisation.
