@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, AsyncIterator, Callable, Optional, Sequence
 
 from .channel import Channel, ChannelClosed, ChannelRefused, ChannelTimeout
-from .errors import AgentError, ExecTimeout
+from .errors import AgentError, ExecTimeout, GuestError
 
 # Bytes of a file in one message. qemu.qmp takes answers up to 10 MB, and these are in base64.
 CHUNK = 512 * 1024
@@ -104,8 +104,9 @@ class Agent:
             try:
                 status = await asyncio.wait_for(self._finish(pid, out, err, sink_out, sink_err,
                                                              poll), timeout)
-            except (asyncio.TimeoutError, asyncio.CancelledError) as stop:
-                await self._kill(pid)
+            except BaseException as stop:   # time is up, we are to end, nobody reads the output
+                if not isinstance(stop, GuestError):
+                    await self._kill(pid)
                 if isinstance(stop, asyncio.TimeoutError):
                     raise ExecTimeout(self.vm, f"`{shlex.join(command)}` did not end in "
                                                f"{timeout:g} s and was killed") from None

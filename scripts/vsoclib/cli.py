@@ -23,8 +23,9 @@ EPILOG = """exit codes:
   0    it worked
   1    it failed: a guest did not come up, a command of `run` failed, ...
   2    wrong command line, wrong soc.toml
-  125  exec: vsoc itself failed; 124: the command took too long; else the command's own
-       exit code, 128 + n if signal n ended it
+  124  exec, run: a command took longer than --timeout
+  125  exec: vsoc itself failed; else exec has the exit code of its command, 128 + n if
+       signal n ended it
   130  interrupted (Ctrl-C); 143: terminated
 
 A SoC is found by its soc.toml: -f FILE, or ./soc.toml, or the only SoC that is running.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""vsoc demo: ivcping over each queue that the configurations of two VMs name, and over loopbacks."""
+"""vsoc demo: ivcping over each queue that the configurations of two VMs name, and loopbacks."""
 
 from __future__ import annotations
 

@@ -114,6 +114,8 @@ class Machine:
     async def _wait_ready(self, timeout: float) -> None:
         start = time.monotonic()
         ask = asyncio.create_task(self._agent.channel.execute("guest-ping", timeout=timeout))
+        # Its error is of no interest when the guest's is known already.
+        ask.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             while not (await asyncio.wait({ask}, timeout=0.1))[0]:
                 self._check_boot()
@@ -153,12 +155,18 @@ class Machine:
         self.wait_ready(timeout)
 
     async def _reset(self) -> None:
+        from qemu.qmp import QMPError
+
         async with self._monitor.exclusive() as client:
-            with client.listener(("RESET",)) as resets:
-                await client.execute("system_reset")
-                # Until then the old guest could still answer.
-                await asyncio.wait_for(resets.get(), 10)
-                self._watch.skip()
+            try:
+                with client.listener(("RESET",)) as resets:
+                    await client.execute("system_reset")
+                    # Until then the old guest could still answer.
+                    await asyncio.wait_for(resets.get(), 10)
+            except (QMPError, asyncio.TimeoutError, OSError, EOFError) as err:
+                self.check_process()
+                raise GuestError(self.name, f"it could not be reset: {err!r}") from err
+            self._watch.skip()
 
     # Talking to it
 
@@ -182,7 +190,7 @@ class Machine:
         try:
             result = future.result()
         except BaseException:
-            future.cancel()
+            reactor.cancel(future)
             raise
         if check and result.returncode != 0:
             text = command if isinstance(command, str) else shlex.join(command)

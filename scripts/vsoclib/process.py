@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Iterator, NamedTuple, Optional, Sequence
@@ -116,13 +117,17 @@ def kill_all(folder: Path, timeout: float = 10.0) -> int:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Holds back the signals that end a program while it tidies up."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK,
-                                  {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    """Ignores the signals that end a program while it tidies up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield       # Python runs handlers in the main thread only
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = [signal.signal(number, signal.SIG_IGN) for number in numbers]
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in zip(numbers, handlers):
+            signal.signal(number, handler)
 
 
 def read_log(path: Path, limit: int = 65536) -> str:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+import weakref
 from typing import Any, Coroutine, Optional, TypeVar
 
 T = TypeVar("T")
 
 _loop: Optional[asyncio.AbstractEventLoop] = None
 _guard = threading.Lock()
+# A future that was cancelled is done at once; this says when its work is.
+_ended: "weakref.WeakKeyDictionary[concurrent.futures.Future[Any], threading.Event]" = \
+    weakref.WeakKeyDictionary()
 
 
 def loop() -> asyncio.AbstractEventLoop:
@@ -29,7 +33,26 @@ def loop() -> asyncio.AbstractEventLoop:
 
 def start(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     """Starts work on the loop; the future has its result."""
-    return asyncio.run_coroutine_threadsafe(work, loop())
+    ended = threading.Event()
+
+    async def whole() -> T:
+        try:
+            return await work
+        finally:
+            ended.set()
+    future = asyncio.run_coroutine_threadsafe(whole(), loop())
+    with _guard:
+        _ended[future] = ended
+    return future
+
+
+def cancel(future: "concurrent.futures.Future[Any]", timeout: float = 10.0) -> None:
+    """Ends work that start() began, and waits until it has tidied up."""
+    future.cancel()
+    with _guard:
+        ended = _ended.get(future)
+    if ended is not None:
+        ended.wait(timeout)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -38,5 +61,5 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return future.result()
     except BaseException:
-        future.cancel()
+        cancel(future)
         raise

@@ -7,7 +7,7 @@ import concurrent.futures
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Callable, Iterable, Optional
 
 from . import accel, artifacts, channel, initrd, pct, process, server
 from .config import SocConfig, load
@@ -96,10 +96,10 @@ class Soc:
         self.folder.lock(purpose)
         try:
             if process.find(self.folder.path):
-                raise StateError(f"{self.config.name} is running already "
-                                 f"({self.folder.path}); `vsoc down` ends it")
+                raise StateError(f"{self.config.name} is running already; "
+                                 f"`vsoc down -f {self.config.path}` ends it")
             self._prepare(self.config, bound)
-            self._boot(list(self.machines.values()), bound)
+            self._boot(self.machines.values(), bound)
         except BaseException:
             self.stop(keep_logs=True)
             raise
@@ -143,17 +143,21 @@ class Soc:
             if path.name != "lock":
                 path.unlink()
 
-    def _boot(self, machines: Sequence[Machine], bound: bool) -> None:
-        """Starts these machines and waits until all their guests answer, or one fails."""
-        self.say(f"booting {', '.join(machine.name for machine in machines)}")
-        for machine in machines:
-            machine.start(bound)
-        waiting = {machine.start_waiting(self.boot_timeout): machine for machine in machines}
+    def _boot(self, missing: Iterable[Machine], bound: bool) -> None:
+        """Starts the missing machines and waits until the guests of all answer, or one fails."""
+        names = [machine.name for machine in missing]
+        if names:
+            self.say(f"booting {', '.join(names)}")
+        for name in names:
+            self.machines[name].start(bound)
+        waiting = {machine.start_waiting(self.boot_timeout): machine
+                   for machine in self.machines.values()}
         try:
             for future in concurrent.futures.as_completed(waiting):
                 future.result()
                 machine = waiting[future]
-                self.say(f"{machine.name} is up after {machine.ready_after:.1f} s")
+                if machine.name in names:
+                    self.say(f"{machine.name} is up after {machine.ready_after:.1f} s")
         finally:
             for future in waiting:
                 future.cancel()
@@ -180,6 +184,10 @@ class Soc:
         the lock.
         """
         with process.uninterrupted():
+            children = [machine.child for machine in self.machines.values()] + [self.server]
+            for child in children:
+                if child is not None:
+                    child.kill()
             process.kill_all(self.folder.path)
             for machine in self.machines.values():
                 machine.close(for_good=True)

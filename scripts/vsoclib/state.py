@@ -135,14 +135,17 @@ class Folder:
         """Locks, after asking a vsoc that holds the lock to end. True if there was one."""
         deadline = time.monotonic() + timeout
         asked: Optional[int] = None
+        before: Optional[int] = None
         while not self._attempt_lock():
             pid = self.holder()
-            if pid is not None and pid not in (asked, os.getpid()):
+            # Seen twice: who has just got the lock has not written his number yet.
+            if pid is not None and pid == before and pid not in (asked, os.getpid()):
                 try:
                     os.kill(pid, signal.SIGTERM)
                 except ProcessLookupError:
                     pass
                 asked = pid
+            before = pid
             if time.monotonic() > deadline:
                 raise StateError(f"process {pid} (`vsoc {self._purpose()}`) holds "
                                  f"{self.path.name} and does not end")

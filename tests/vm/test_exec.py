@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any, Callable
@@ -153,3 +154,25 @@ def test_a_panic_ends_what_waits(vsoc: Vsoc, soc: Soc) -> None:
     assert b"panicked" in vsoc("status").stdout
     assert vsoc("reset", "update").returncode == 0
     assert vsoc("exec", "update", "--", "true").returncode == 0
+
+
+def test_an_interrupted_exec_ends_its_command(soc: Soc) -> None:
+    path = soc.folder.read_json(STATE)["soc_toml"]
+    with subprocess.Popen([VSOC, "exec", "-f", path, "guest", "--", "sh", "-c",
+                           "echo on; sleep 876"], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None and run.stdout.readline() == b"on\n"
+        run.send_signal(signal.SIGINT)
+        assert run.wait(20) == 130
+    assert soc["guest"].run("ps | grep -q '[s]leep 876'").returncode == 1
+
+
+def test_a_command_that_nobody_reads_any_more_ends(soc: Soc) -> None:
+    path = soc.folder.read_json(STATE)["soc_toml"]
+    with subprocess.Popen([VSOC, "exec", "-f", path, "guest", "--", "sh", "-c",
+                           "while :; do echo on; sleep 0.1; done"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None and run.stderr is not None
+        run.stdout.readline()
+        run.stdout.close()
+        assert run.wait(20) == 1 and run.stderr.read() == b""
+    assert soc["guest"].run("ps | grep -q 'while [:]'").returncode == 1

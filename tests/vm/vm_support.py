@@ -5,12 +5,13 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Sequence
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 VSOC = CHECKOUT / "scripts" / "vsoc"
 sys.path.insert(0, str(CHECKOUT / "scripts"))
 
+from vsoclib import reactor  # noqa: E402
 from vsoclib.agent import Result  # noqa: E402
 from vsoclib.errors import VsocError  # noqa: E402
 from vsoclib.machine import Machine  # noqa: E402
@@ -100,13 +101,9 @@ class Steps:
         assert result.returncode == 0, f"steps {' '.join(self.words)}:\n{self.text}"
         return self.text
 
-    def stop(self) -> Optional[BaseException]:
+    def stop(self) -> None:
         """Ends it, if it still runs."""
-        self._future.cancel()
-        try:
-            return self._future.exception(timeout=10)
-        except BaseException as err:
-            return err
+        reactor.cancel(self._future)
 
 
 def kill_steps(machine: Machine) -> float:
