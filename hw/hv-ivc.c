@@ -737,6 +737,7 @@ static bool hv_ivc_meet(HvIvcState *s, Error **errp)
 static bool hv_ivc_claim(HvIvcState *s, GMainContext *context, Error **errp)
 {
     uint32_t partition = s->view.partition;
+    uint32_t waits_for = BOARD_FREE;
     int64_t since = hv_ivc_now_ms();
 
     board_disown(s->board, s->id);
@@ -760,7 +761,10 @@ static bool hv_ivc_claim(HvIvcState *s, GMainContext *context, Error **errp)
             }
             continue;
         }
-        trace_hv_ivc_claim_wait(partition, seen - 1);
+        if (seen != waits_for) {
+            trace_hv_ivc_claim_wait(partition, seen - 1);
+            waits_for = seen;
+        }
         if (hv_ivc_now_ms() - since > HV_IVC_CLAIM_MS) {
             error_setg(errp, "partition %s is taken by a running VM (client "
                        "%u of the ivshmem-server)", hv_ivc_partition_name(s),
