@@ -184,7 +184,7 @@ class Server:
         self.socket = folder / "server.sock"
         # Not with "with": it lives as long as this object says.
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [SETUP["ivshmem_server"], "-F", "-S", str(self.socket), "-m", str(folder),
+            [*MORTAL, SETUP["ivshmem_server"], "-F", "-S", str(self.socket), "-m", str(folder),
              "-l", str(size), "-n", str(vectors)], stdout=subprocess.DEVNULL)
         wait_for(self._listens, "ivshmem-server listens")
 
@@ -266,6 +266,9 @@ class FakeServer:
         self.socket.unlink(missing_ok=True)
 
 
+# Whatever ends the tests ends what they started.
+MORTAL = ("setpriv", "--pdeathsig", "KILL")
+
 MACHINE = ("-machine", "virt,gic-version=3,highmem-ecam=off", "-m", "16", "-nodefaults")
 
 
@@ -284,7 +287,7 @@ class Vm(QEMUQtestMachine):
         self.table = table
         self.partition = partition
         self._folder = Path(tempfile.mkdtemp(prefix="vm-", dir=folder))
-        super().__init__(SETUP["qemu"], base_temp_dir=str(self._folder),
+        super().__init__(SETUP["qemu"], wrapper=MORTAL, base_temp_dir=str(self._folder),
                          args=[*SETUP["qemu_args"], *MACHINE, *extra,
                                *device_args(server, pct=table.path, partition=partition)])
 
