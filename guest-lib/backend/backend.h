@@ -52,6 +52,8 @@ struct backend {
      * again, what came before is seen by the look.
      */
     bool (*ack)(struct link *link);
+    /* Makes event_fd readable, as if the peer had notified. */
+    void (*wake)(struct link *link);
     /* Ordered before all later loads from the channel. */
     struct far_status (*far_status)(struct link *link);
     /*

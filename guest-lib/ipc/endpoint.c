@@ -360,15 +360,20 @@ static int to_errno(enum ivc_status status)
 }
 
 /*
- * Nothing to read. An application that reads until this and then sleeps has
- * had its wake-up; if that one meant a departure, it has to be told now.
+ * After each read. An application that reads until there is no more and then
+ * sleeps has had its wake-up; if that one meant a departure, the reader has to
+ * be told now, and so has a thread that sleeps on the descriptor meanwhile.
  */
-static int empty(struct endpoint *ep)
+static int after_read(struct endpoint *ep, int ret)
 {
-    if (ep->woken && !ep->departed) {
+    if (ret == -EAGAIN && ep->woken && !ep->departed) {
         look_for_departure(ep);
     }
-    return ep->departed && nothing_to_read(ep) ? -ECONNRESET : -EAGAIN;
+    if (!ep->departed || !nothing_to_read(ep)) {
+        return ret;
+    }
+    ep->link.backend->wake(&ep->link);
+    return ret == -EAGAIN ? -ECONNRESET : ret;
 }
 
 /* Unlocks, and rings if a frame is worth a bell. */
@@ -406,10 +411,8 @@ int endpoint_read(struct endpoint *ep, void *buf, uint32_t size)
         memcpy(buf, frame, size);
         ret = to_errno(ivc_rx_advance(&ep->ivc, &bell));
         ep->rx.held = HELD_NOTHING;
-    } else if (ret == -EAGAIN) {
-        ret = empty(ep);
     }
-    return leave(ep, &ep->rx, ret, bell);
+    return leave(ep, &ep->rx, after_read(ep, ret), bell);
 }
 
 int endpoint_read_frame(struct endpoint *ep, const void **frame)
@@ -420,10 +423,8 @@ int endpoint_read_frame(struct endpoint *ep, const void **frame)
     ret = to_errno(ivc_rx_frame(&ep->ivc, frame));
     if (ret == 0) {
         ep->rx.held = HELD_FRAME;
-    } else if (ret == -EAGAIN) {
-        ret = empty(ep);
     }
-    return leave(ep, &ep->rx, ret, false);
+    return leave(ep, &ep->rx, after_read(ep, ret), false);
 }
 
 int endpoint_read_advance(struct endpoint *ep)
@@ -439,7 +440,7 @@ int endpoint_read_advance(struct endpoint *ep)
     if (ret == 0) {
         ep->rx.held = HELD_NOTHING;
     }
-    return leave(ep, &ep->rx, ret, bell);
+    return leave(ep, &ep->rx, after_read(ep, ret), bell);
 }
 
 int endpoint_write(struct endpoint *ep, const void *buf, uint32_t size)

@@ -193,6 +193,11 @@ static bool mem_ack(struct link *link)
     return rung;
 }
 
+static void mem_wake(struct link *link)
+{
+    ring_end(end_of(link));
+}
+
 static struct far_status mem_far_status(struct link *link)
 {
     struct mem_end *end = end_of(link);
@@ -215,6 +220,7 @@ const struct backend mem_link = {
     .open = mem_open,
     .notify = mem_notify,
     .ack = mem_ack,
+    .wake = mem_wake,
     .far_status = mem_far_status,
     .close = mem_close,
     .can_disable_notification = true,

@@ -103,7 +103,7 @@ static inline int put(struct endpoint *endpoint, uint32_t value)
 
 #define assert_get_fails(endpoint, error) \
     do { \
-        uint32_t value_; \
+        uint32_t value_ = 0; \
         g_assert_cmpint(endpoint_read(endpoint, &value_, 4), ==, (error)); \
     } while (0)
 

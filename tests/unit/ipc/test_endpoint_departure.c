@@ -39,15 +39,40 @@ static void test_reader_is_told(void)
         g_assert_cmphex(endpoint_get_event(pair.a) & READ, ==, READ);
         g_assert_false(rung(&pair, 0));
         assert_get(pair.a, 5);
+        g_assert_false(rung(&pair, 0));
         if (in_place) {
             g_assert_cmpint(endpoint_read_frame(pair.a, &frame), ==,
                             -ECONNRESET);
         } else {
             assert_get_fails(pair.a, -ECONNRESET);
         }
+        /* A thread that sleeps on the descriptor is woken to see it, too. */
+        g_assert_true(rung(&pair, 0));
         assert_event(pair.a, RESET);
+        g_assert_false(rung(&pair, 0));
         pair_end(&pair);
     }
+}
+
+/* The same for one who stops at the last frame, the death being known. */
+static void test_sleeper_is_woken(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    pair_connect(&pair);
+    assert_put(pair.b, 1);
+    assert_put(pair.b, 2);
+    pair_kill(&pair, 1);
+    pair_open(&pair, 1);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, READ);
+    assert_get(pair.a, 1);
+    g_assert_false(rung(&pair, 0));
+    assert_get(pair.a, 2);
+    g_assert_true(rung(&pair, 0));
+    assert_event(pair.a, RESET);
+    pair_end(&pair);
 }
 
 static void test_nothing_unread(void)
@@ -195,6 +220,41 @@ static void test_stale_ack(void)
     pair_end(&pair);
 }
 
+static struct pair *looking;
+
+/* The successor holds the end, and has not yet taken the old ACK away. */
+static void look_when_opened(void *opaque, unsigned end, enum mem_point point)
+{
+    (void)opaque;
+    if (end == 1 && point == MEM_OPENED) {
+        assert_event(looking->a, RESET);
+        g_assert_cmpuint(state_of(looking, 0), ==, IVC_SYNC);
+    }
+}
+
+/* Rule 8: an ACK that was there before our SYNC is no answer to it. */
+static void test_old_ack_is_no_answer(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    endpoint_reset(pair.a);
+    endpoint_reset(pair.b);
+    assert_event(pair.b, 0);
+    assert_event(pair.a, EST | WRITE | EMPTY);
+    g_assert_cmpuint(state_of(&pair, 1), ==, IVC_ACK);
+    pair_kill(&pair, 1);
+    looking = &pair;
+    pair.channel->hook = look_when_opened;
+    pair_open(&pair, 1);
+    pair.channel->hook = NULL;
+    endpoint_reset(pair.b);
+    assert_event(pair.b, 0);
+    assert_event(pair.a, EST | WRITE | EMPTY);
+    assert_event(pair.b, EST | WRITE | EMPTY);
+    pair_end(&pair);
+}
+
 /* Dies when it is established and the survivor is not: row 3 is taken. */
 static void test_death_behind_an_ack(void)
 {
@@ -310,6 +370,8 @@ int main(int argc, char **argv)
     g_test_add_func("/endpoint/departure/frames-then-reset",
                     test_frames_then_reset);
     g_test_add_func("/endpoint/departure/reader-is-told", test_reader_is_told);
+    g_test_add_func("/endpoint/departure/sleeper-is-woken",
+                    test_sleeper_is_woken);
     g_test_add_func("/endpoint/departure/nothing-unread", test_nothing_unread);
     g_test_add_func("/endpoint/departure/close-after-write",
                     test_close_after_write);
@@ -319,6 +381,7 @@ int main(int argc, char **argv)
     g_test_add_func("/endpoint/departure/status-costs-nothing",
                     test_status_costs_nothing);
     g_test_add_func("/endpoint/departure/stale-ack", test_stale_ack);
+    g_test_add_func("/endpoint/departure/old-ack", test_old_ack_is_no_answer);
     g_test_add_func("/endpoint/departure/behind-an-ack",
                     test_death_behind_an_ack);
     g_test_add_func("/endpoint/departure/ack-taken-by-successor",

@@ -4,16 +4,20 @@
  * for the thread sanitizer; sleeping on the descriptor. A lost wake-up hangs.
  */
 #include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <time.h>
 
 #include "pair.h"
 
 #define FRAMES 50000u
-#define PATIENCE 60000          /* ms */
+#define PATIENCE 60             /* seconds */
 
+/* pthread's locks and not GLib's, which the sanitizer does not see. */
 struct side {
     struct endpoint *endpoint;
-    GMutex lock;
-    GCond changed;              /* the looker has looked once more */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;              /* the looker has looked once more */
     uint64_t looks;
     uint64_t resets;
     gint stop;
@@ -23,8 +27,8 @@ static void side_begin(struct side *side, struct endpoint *endpoint)
 {
     memset(side, 0, sizeof(*side));
     side->endpoint = endpoint;
-    g_mutex_init(&side->lock);
-    g_cond_init(&side->changed);
+    pthread_mutex_init(&side->lock, NULL);
+    pthread_cond_init(&side->changed, NULL);
 }
 
 /* The one thread that waits on the descriptor; it wakes the others. */
@@ -38,36 +42,46 @@ static void *looker(void *opaque)
     while (!g_atomic_int_get(&side->stop)) {
         uint32_t events = endpoint_get_event(side->endpoint);
 
-        g_mutex_lock(&side->lock);
+        pthread_mutex_lock(&side->lock);
         side->looks++;
         side->resets += (events & RESET) != 0;
-        g_cond_broadcast(&side->changed);
-        g_mutex_unlock(&side->lock);
-        poll(&poll_fd, 1, 100);
+        pthread_cond_broadcast(&side->changed);
+        pthread_mutex_unlock(&side->lock);
+        g_assert_cmpint(poll(&poll_fd, 1, PATIENCE * 1000), ==, 1);
     }
     return NULL;
+}
+
+static void stop(struct side *side, GThread *thread)
+{
+    g_atomic_int_set(&side->stop, 1);
+    eventfd_write(endpoint_link(side->endpoint)->event_fd, 1);
+    g_thread_join(thread);
 }
 
 static uint64_t looks_of(struct side *side)
 {
     uint64_t looks;
 
-    g_mutex_lock(&side->lock);
+    pthread_mutex_lock(&side->lock);
     looks = side->looks;
-    g_mutex_unlock(&side->lock);
+    pthread_mutex_unlock(&side->lock);
     return looks;
 }
 
 /* Sleeps until there was a look that began after this count was taken. */
 static void await_look(struct side *side, uint64_t since)
 {
-    gint64 until = g_get_monotonic_time() + PATIENCE * 1000;
+    struct timespec until;
 
-    g_mutex_lock(&side->lock);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE;
+    pthread_mutex_lock(&side->lock);
     while (side->looks == since) {
-        g_assert_true(g_cond_wait_until(&side->changed, &side->lock, until));
+        g_assert_cmpint(pthread_cond_timedwait(&side->changed, &side->lock,
+                                               &until), ==, 0);
     }
-    g_mutex_unlock(&side->lock);
+    pthread_mutex_unlock(&side->lock);
 }
 
 static void *writer(void *opaque)
@@ -126,8 +140,7 @@ static void test_duplex(gconstpointer data)
         g_thread_join(movers[i]);
     }
     for (unsigned e = 0; e < 2; e++) {
-        g_atomic_int_set(&side[e].stop, 1);
-        g_thread_join(lookers[e]);
+        stop(&side[e], lookers[e]);
         g_assert_cmpuint(side[e].resets, ==, 0);
     }
     pair_end(&pair);
@@ -179,7 +192,7 @@ static void test_restarts(void)
         poll_fd.fd = endpoint_link(pair.b)->event_fd;
         endpoint_reset(pair.b);
         while (!(endpoint_get_event(pair.b) & EST)) {
-            g_assert_cmpint(poll(&poll_fd, 1, PATIENCE), ==, 1);
+            g_assert_cmpint(poll(&poll_fd, 1, PATIENCE * 1000), ==, 1);
         }
         while (put(pair.b, next) == 0) {
             next++;
@@ -191,9 +204,8 @@ static void test_restarts(void)
             pair_kill(&pair, 1);
         }
     }
-    g_atomic_int_set(&side.stop, 1);
     for (unsigned i = 0; i < 3; i++) {
-        g_thread_join(threads[i]);
+        stop(&side, threads[i]);
     }
     pair_end(&pair);
 }

@@ -66,7 +66,7 @@ static void one_call(struct channel *channel, GRand *random)
     uint8_t copy[64];
     const void *read;
     void *write;
-    bool bell;
+    bool bell = false;
 
     switch (g_rand_int_range(random, 0, 8)) {
     case 0:
@@ -111,8 +111,8 @@ static void one_call(struct channel *channel, GRand *random)
 
 static void behave(struct channel *channel)
 {
-    uint32_t value;
-    bool bell;
+    uint32_t value = 0;
+    bool bell = false;
 
     memset(header(channel, 0), 0, IVC_HEADER_SIZE);
     attach(channel, 1);
@@ -172,8 +172,8 @@ static void test_overfull_is_empty_and_full(void)
 {
     static const uint32_t lies[] = { 5, 6, 1000, 0x80000000, UINT32_MAX };
     struct channel *channel = channel_new(4, 64);
-    uint32_t value;
-    bool bell;
+    uint32_t value = 0;
+    bool bell = false;
 
     connect(channel);
     for (unsigned i = 0; i < G_N_ELEMENTS(lies); i++) {
@@ -195,8 +195,8 @@ static void test_overfull_is_empty_and_full(void)
 static void test_own_words_rewritten(void)
 {
     struct channel *channel = channel_new(4, 64);
-    uint32_t value;
-    bool bell;
+    uint32_t value = 0;
+    bool bell = false;
 
     connect(channel);
     header(channel, 1)->tx_count = 99;

@@ -156,8 +156,8 @@ static void test_reset_in_handshake_changes_nothing(void)
 static void test_reset_by_both_at_once(void)
 {
     struct channel *channel = channel_new(3, 64);
-    uint32_t value;
-    bool bell;
+    uint32_t value = 0;
+    bool bell = false;
 
     connect(channel);
     g_assert_cmpint(send(channel, 0, 1, &bell), ==, IVC_OK);
@@ -176,8 +176,8 @@ static void test_reset_by_both_at_once(void)
 static void test_desert(void)
 {
     struct channel *channel = channel_new(3, 64);
-    uint32_t value;
-    bool bell;
+    uint32_t value = 0;
+    bool bell = false;
 
     connect(channel);
     ivc_desert(&channel->end[0]);

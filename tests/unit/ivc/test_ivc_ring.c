@@ -7,7 +7,7 @@ static void test_before_reset(void)
     struct channel *channel = channel_new(4, 64);
     const void *read;
     void *write;
-    bool bell;
+    bool bell = false;
 
     /* Zeroed memory is established on the wire; to us it is not. */
     g_assert_cmpint(ivc_tx_frame(&channel->end[0], &write), ==, IVC_DOWN);
@@ -24,8 +24,8 @@ static void test_order(gconstpointer data)
 {
     uint32_t nframes = GPOINTER_TO_UINT(data);
     struct channel *channel = channel_new(nframes, 192);
-    uint32_t sent = 0, received = 0, value;
-    bool bell;
+    uint32_t sent = 0, received = 0, value = 0;
+    bool bell = false;
 
     connect(channel);
     /* Every fill level, and the positions go round many times. */
@@ -58,8 +58,8 @@ static void test_order(gconstpointer data)
 static void test_both_ways(void)
 {
     struct channel *channel = channel_new(3, 64);
-    uint32_t value;
-    bool bell;
+    uint32_t value = 0;
+    bool bell = false;
 
     connect(channel);
     for (uint32_t n = 0; n < 10; n++) {
@@ -85,8 +85,8 @@ static void wind(struct channel *channel, uint32_t count)
 static void test_count_wrap(void)
 {
     struct channel *channel = channel_new(5, 64);
-    uint32_t value;
-    bool bell;
+    uint32_t value = 0;
+    bool bell = false;
 
     connect(channel);
     wind(channel, UINT32_MAX - 7);
@@ -109,8 +109,8 @@ static void test_count_wrap(void)
 static void test_discard(void)
 {
     struct channel *channel = channel_new(3, 64);
-    uint32_t value;
-    bool bell;
+    uint32_t value = 0;
+    bool bell = false;
 
     connect(channel);
     g_assert_false(ivc_rx_discard(&channel->end[1]));

@@ -57,7 +57,7 @@ static void *receiver(void *opaque)
 
     for (uint32_t n = 0; n < FRAMES; n++) {
         enum ivc_status status;
-        uint32_t value;
+        uint32_t value = 0;
         bool bell = false;
 
         while ((status = receive(side->channel, side->end, &value, &bell)) ==
