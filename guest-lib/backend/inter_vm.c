@@ -78,13 +78,30 @@ static bool info_is_sound(const struct nvipc_ivc_info *info, size_t page_size)
             info->noti_type == NVIPC_IVC_NOTI_MSI);
 }
 
+/* Of errno after a call to the driver. */
+static int driver_error(void)
+{
+    switch (errno) {
+    case ENODEV:
+    case ENXIO:
+        return -ENOENT;     /* a device that has left is no queue */
+    case ENOTTY:
+    case EINVAL:
+    case EBADF:
+    case EFAULT:
+        return -EPROTO;     /* we and the driver do not mean the same */
+    default:
+        return -errno;
+    }
+}
+
 static int map_shared(int fd, off_t offset, size_t size, void **address)
 {
     void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
                         offset);
 
     if (mapped == MAP_FAILED) {
-        return -errno;
+        return driver_error();
     }
     *address = mapped;
     return 0;
@@ -132,11 +149,7 @@ static int open_node(uint32_t id)
 
     snprintf(path, sizeof(path), "/dev/ivc%u", id);
     node = open(path, O_RDWR | O_CLOEXEC);
-    if (node >= 0) {
-        return node;
-    }
-    /* A node whose device has left is no queue either. */
-    return errno == ENODEV || errno == ENXIO ? -ENOENT : -errno;
+    return node >= 0 ? node : driver_error();
 }
 
 static int set_up(struct link *link)
@@ -148,7 +161,7 @@ static int set_up(struct link *link)
     int ret;
 
     if (ioctl(vm->node, NVIPC_IVC_IOCTL_GET_INFO, &info) < 0) {
-        return errno == ENOTTY ? -EPROTO : -errno;
+        return driver_error();
     }
     if (!info_is_sound(&info, page_size)) {
         return -EPROTO;
@@ -162,7 +175,7 @@ static int set_up(struct link *link)
         return -errno;
     }
     if (ioctl(vm->node, NVIPC_IVC_IOCTL_SET_EVENTFD, &link->event_fd) < 0) {
-        return errno == ENOTTY ? -EPROTO : -errno;
+        return driver_error();
     }
     queue = (char *)vm->area + info.queue_offset;
     link->rx = info.rx_first ? queue : queue + info.queue_size;
