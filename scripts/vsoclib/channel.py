@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 POLL = 0.01             # seconds between two attempts at a lock or a socket that is not there yet
 WATCH = 0.1             # seconds between two looks whether the guest is still alive
 COURTESY = 0.05         # seconds between two looks for one who waits
+LOCK_TIMEOUT = 180.0    # for another vsoc to leave; one that boots the guest may take long
 SYNC_TIMEOUT = 5.0      # for the agent to answer; a damaged request before ours makes it silent
 
 logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
@@ -70,8 +71,13 @@ class _Lock:
         self._fd = fd
         return True
 
-    async def acquire(self) -> None:
+    async def acquire(self, alive: Callable[[], None]) -> None:
+        deadline = asyncio.get_running_loop().time() + LOCK_TIMEOUT
         while not self.attempt():
+            alive()
+            if asyncio.get_running_loop().time() > deadline:
+                raise ChannelTimeout(f"another vsoc keeps {self._name} for {LOCK_TIMEOUT:g} s: "
+                                     "is there one that was stopped with Ctrl-Z?")
             await asyncio.sleep(POLL)
 
     def release(self) -> None:
@@ -163,9 +169,9 @@ class Channel:
             await self._disconnect()
         if self._closed:
             raise ChannelClosed(f"{self._name} was closed")
-        await self._want.acquire()
+        await self._want.acquire(self._alive)
         try:
-            await self._lock.acquire()
+            await self._lock.acquire(self._alive)
         finally:
             self._want.release()
         deadline = asyncio.get_running_loop().time() + timeout

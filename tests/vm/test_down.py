@@ -154,3 +154,15 @@ def test_two_socs_at_once(tmp_path: Path) -> None:
         for path in paths:
             vsoc("down", "-f", path)
     assert not any(map(processes, paths))
+
+
+def test_a_cache_with_a_path_longer_than_a_socket_address(tmp_path: Path, soc_toml: Path,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VSOC_CACHE", str(tmp_path / ("long" * 30)))
+    up = vsoc("up", "-f", soc_toml)
+    assert up.returncode == 0, up.stderr
+    assert vsoc("exec", "-f", soc_toml, "guest", "--", "echo", "hello").stdout == "hello\n"
+    assert '"running": true' in vsoc("qmp", "-f", soc_toml, "guest", "query-status").stdout
+    assert vsoc("console", "-f", soc_toml, "guest", stdin=subprocess.DEVNULL).returncode == 0
+    assert vsoc("down", "-f", soc_toml).returncode == 0
+    assert not processes(soc_toml)

@@ -49,7 +49,8 @@ def test_a_guest_that_hangs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("vm,words", [
     ('qemu = ["-device", "no-such-device"]', "'no-such-device' is not a valid device"),
-    ('qemu = ["-m", "1T"]', "command: ")])
+    ('qemu = ["-M", "no-such-machine"]', "unsupported machine type")],
+    ids=["device", "machine"])
 def test_a_qemu_that_refuses(vm: str, words: str, tmp_path: Path) -> None:
     done, seconds = up(tmp_path, "", vm)
     assert "vsoc: guest: QEMU has ended (exit code 1)" in done.stderr
