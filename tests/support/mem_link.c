@@ -4,9 +4,10 @@
 
 #include <errno.h>
 #include <glib.h>
-#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "driver/uapi/nvipc_ivc.h"
@@ -53,20 +54,43 @@ static void ring_end(struct mem_end *end)
     }
 }
 
+static void *allocate(size_t size, bool shared)
+{
+    void *memory;
+
+    if (shared) {
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        g_assert_true(memory != MAP_FAILED);
+    } else {
+        memory = aligned_alloc(64, (size + 63) / 64 * 64);
+        g_assert_nonnull(memory);
+        memset(memory, 0, size);
+    }
+    return memory;
+}
+
+static void release(void *memory, size_t size, bool shared)
+{
+    if (shared) {
+        munmap(memory, size);
+    } else {
+        free(memory);
+    }
+}
+
 struct mem_channel *mem_channel_new(uint32_t nframes, uint32_t frame_size,
                                     bool with_fd)
 {
-    struct mem_channel *channel = g_new0(struct mem_channel, 1);
     size_t size = ivc_direction_size(nframes, frame_size);
+    struct mem_channel *channel = allocate(sizeof(*channel), with_fd);
 
     channel->nframes = nframes;
     channel->frame_size = frame_size;
     channel->with_fd = with_fd;
     for (unsigned i = 0; i < 2; i++) {
         /* Apart from each other, so that a sanitizer sees every overrun. */
-        channel->direction[i] = aligned_alloc(64, size);
-        g_assert_nonnull(channel->direction[i]);
-        memset(channel->direction[i], 0, size);
+        channel->direction[i] = allocate(size, with_fd);
         channel->end[i].channel = channel;
         channel->end[i].event_fd = with_fd ?
             eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
@@ -88,12 +112,14 @@ void mem_channel_free(struct mem_channel *channel)
         }
     }
     for (unsigned i = 0; i < 2; i++) {
-        free(channel->direction[i]);
+        release(channel->direction[i],
+                ivc_direction_size(channel->nframes, channel->frame_size),
+                channel->with_fd);
         if (channel->with_fd) {
             close(channel->end[i].event_fd);
         }
     }
-    g_free(channel);
+    release(channel, sizeof(*channel), channel->with_fd);
 }
 
 struct conf_entry mem_channel_entry(const struct mem_channel *channel,

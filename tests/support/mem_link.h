@@ -41,7 +41,11 @@ struct mem_channel {
     void *opaque;
 };
 
-/* The channel gets the lowest free number. with_fd: real descriptors. */
+/*
+ * The channel gets the lowest free number. with_fd: real descriptors, and memory
+ * that is shared with children, so that the ends can be processes; the parent
+ * is the hypervisor then and kills the end of a child that has died.
+ */
 struct mem_channel *mem_channel_new(uint32_t nframes, uint32_t frame_size,
                                     bool with_fd);
 void mem_channel_free(struct mem_channel *channel);
