@@ -14,7 +14,7 @@ from typing import Sequence
 from .errors import ConfigError
 
 MACHINE = ("-M", "virt,gic-version=3")
-# Measured with two guests: a53, a57, a72 and a76 boot and exchange frames alike; "max", with pointer
+# Measured with two guests: a53, a57, a72, a76 boot and exchange frames alike; "max", with pointer
 # authentication and larger page walks, takes a fifth more; thread= and tb-size= change nothing.
 TCG = ("-accel", "tcg", "-cpu", "cortex-a57")
 KVM = ("-accel", "kvm", "-cpu", "host")
