@@ -184,6 +184,7 @@ static int mem_open(struct link *link, const struct conf_entry *entry,
                  &end->status, &status,
                  (status & ~NVIPC_IVC_FAR_STATE) | NVIPC_IVC_FAR_OPEN, false,
                  __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    end->owner = getpid();
     *link = (struct link) {
         .backend = &mem_link,
         .rx = channel->direction[number],
@@ -239,7 +240,10 @@ static void mem_close(struct link *link)
 {
     struct mem_end *end = end_of(link);
 
-    mem_channel_kill(end->channel, number_of(end));
+    /* What a forked child gives back, the parent still holds. */
+    if (end->owner == getpid()) {
+        mem_channel_kill(end->channel, number_of(end));
+    }
 }
 
 const struct backend mem_link = {

@@ -33,6 +33,7 @@ struct mem_channel {
         struct mem_channel *channel;
         uint32_t status;        /* NVIPC_IVC_FAR_* as the other end sees it */
         bool rung;
+        int owner;              /* the process that holds it open */
         int event_fd;           /* -1: only `rung` */
     } end[2];
     bool with_fd;

@@ -101,11 +101,12 @@ static void assert_file(const char *name, const struct conf_entry *expected,
     }
 }
 
-#define INTRA(backend, line, first, second, nframes, frame_size, gid) \
-    { CONF_INTER_##backend, line, { first, second }, nframes, frame_size, 0, \
-      gid }
-#define OTHER(backend, line, name, id, gid) \
-    { CONF_INTER_##backend, line, { name, "" }, 0, 0, id, gid }
+#define INTRA(kind, on, first, second, frames, bytes, group) \
+    { .backend = CONF_INTER_##kind, .line = on, .name = { first, second }, \
+      .nframes = frames, .frame_size = bytes, .gid = group }
+#define OTHER(kind, on, only, number, group) \
+    { .backend = CONF_INTER_##kind, .line = on, .name = { only, "" }, \
+      .id = number, .gid = group }
 
 /* The guide's own example. */
 static void test_guide(void)
