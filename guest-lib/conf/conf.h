@@ -30,6 +30,8 @@ struct conf_entry {
     uint32_t frame_size;        /* intra-VM only, bytes */
     uint32_t id;                /* INTER_VM: queue; INTER_CHIP: device number */
     int64_t gid;                /* group that may use it, or CONF_NO_GID */
+    /* Whoever has read it elsewhere means other endpoints. Not the parser's. */
+    const char *origin;
 };
 
 struct conf_sink {

@@ -29,6 +29,7 @@ struct record {
 
 struct database {
     const char *path;           /* while it is read */
+    char *origin;               /* the same without links, for the records */
     void *names;                /* tsearch: struct key by name */
     struct record *records;
     bool out_of_memory;
@@ -69,6 +70,7 @@ static bool on_entry(void *opaque, const struct conf_entry *entry)
         return false;
     }
     record->entry = *entry;
+    record->entry.origin = database->origin;
     for (i = 0; i < nr_names; i++) {
         struct key *key = &record->key[i];
         const struct key *other;
@@ -167,10 +169,15 @@ int database_load(struct database **database, const char *path)
         };
 
         new->path = path;
+        /* What has no path, as a pipe in /dev/fd, goes by its name. */
+        new->origin = realpath(path, NULL);
+        if (!new->origin) {
+            new->origin = strdup(path);
+        }
         conf_parse_cfg(text, size, &sink);
         new->path = NULL;
         free(text);
-        ret = new->out_of_memory ? -ENOMEM : 0;
+        ret = new->out_of_memory || !new->origin ? -ENOMEM : 0;
     }
     if (ret < 0) {
         fprintf(stderr, "nvsciipc: %s: %s; NvSciIpc needs a readable "
@@ -199,6 +206,7 @@ void database_free(struct database *database)
         free(record);
         record = next;
     }
+    free(database->origin);
     free(database);
 }
 
