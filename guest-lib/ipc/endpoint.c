@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipc/native.h"
 #include "ivc/ivc.h"
 #include "ivc_geometry.h"
 #include "nvsciipc.h"
@@ -32,6 +33,10 @@ struct way {
 struct endpoint {
     struct ivc ivc;
     struct link link;
+
+    /* Constant since the opening; NULL without an event service. */
+    NvSciEventService *service;
+    struct native *native;
 
     _Alignas(64) struct way tx;
 
@@ -118,8 +123,37 @@ int endpoint_open(struct endpoint **endpoint, const struct backend *backend,
     return 0;
 }
 
+int endpoint_serve(struct endpoint *ep, NvSciEventService *service)
+{
+    ep->native = native_new(ep->link.event_fd);
+    if (!ep->native) {
+        return -ENOMEM;
+    }
+    ep->service = service;
+    return 0;
+}
+
+NvSciEventService *endpoint_service(const struct endpoint *ep)
+{
+    return ep->service;
+}
+
+NvSciNativeEvent *endpoint_native_event(struct endpoint *ep)
+{
+    return native_take(ep->native);
+}
+
+/* A notifier that is left waits for nothing from here on. */
+static void leave_service(struct endpoint *ep)
+{
+    if (ep->native) {
+        native_close(ep->native);
+    }
+}
+
 void endpoint_close(struct endpoint *ep, bool discard)
 {
+    leave_service(ep);
     /* Going away rings, too; but not every transport can tell who is gone. */
     if (discard && ivc_rx_discard(&ep->ivc)) {
         ring(ep);
@@ -132,6 +166,7 @@ void endpoint_close(struct endpoint *ep, bool discard)
 
 void endpoint_abandon(struct endpoint *ep)
 {
+    leave_service(ep);
     ep->link.backend->close(&ep->link);
     free(ep);
 }

@@ -17,12 +17,26 @@
 
 #include "backend/backend.h"
 #include "conf/conf.h"
+#include "native_event.h"
 
 struct endpoint;
 
 /* Errors: the backend's. */
 int endpoint_open(struct endpoint **endpoint, const struct backend *backend,
                   const struct conf_entry *entry, unsigned end);
+
+/*
+ * Right after the opening: an event service will wait for it. 0 or -ENOMEM. The
+ * service is only remembered.
+ */
+int endpoint_serve(struct endpoint *endpoint, NvSciEventService *service);
+NvSciEventService *endpoint_service(const struct endpoint *endpoint);
+
+/*
+ * For a notifier of its service, which gives it back by release(). NULL: there
+ * is one already.
+ */
+NvSciNativeEvent *endpoint_native_event(struct endpoint *endpoint);
 
 /*
  * No call may be in it and none may follow. discard: give back what was

@@ -17,8 +17,8 @@
 
 /* Who serves a record; NULL: nobody here. */
 static const struct backend *const backends[] = {
-    [CONF_INTER_THREAD] = NULL,
-    [CONF_INTER_PROCESS] = NULL,
+    [CONF_INTER_THREAD] = &backend_inter_thread,
+    [CONF_INTER_PROCESS] = &backend_inter_process,
     [CONF_INTER_VM] = &backend_inter_vm,
     [CONF_INTER_CHIP] = NULL,
 };
@@ -90,8 +90,9 @@ void NvSciIpcDeinit(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* The lock is held. */
-static int open_by_name(const char *name, NvSciIpcEndpoint *handle)
+/* The lock is held. service: NULL, or what will wait for the endpoint. */
+static int open_by_name(const char *name, NvSciEventService *service,
+                        NvSciIpcEndpoint *handle)
 {
     unsigned end;
     const struct conf_entry *entry = database_find(database, name, &end);
@@ -108,26 +109,47 @@ static int open_by_name(const char *name, NvSciIpcEndpoint *handle)
         return -EUSERS;
     }
     ret = endpoint_open(&endpoint, backends[entry->backend], entry, end);
+    if (ret == 0 && service) {
+        ret = endpoint_serve(endpoint, service);
+        if (ret < 0) {
+            endpoint_close(endpoint, false);
+        }
+    }
     if (ret == 0) {
         *handle = handle_add(endpoint);
     }
     return ret;
 }
 
-NvSciError NvSciIpcOpenEndpoint(const char *endpoint, NvSciIpcEndpoint *handle)
+static NvSciError open_endpoint(const char *name, bool pointers_ok,
+                                NvSciEventService *service,
+                                NvSciIpcEndpoint *handle)
 {
     NvSciError error;
 
     pthread_mutex_lock(&lock);
     if (!database) {
         error = NvSciError_NotInitialized;
-    } else if (!endpoint || !handle) {
+    } else if (!pointers_ok) {
         error = NvSciError_BadParameter;
     } else {
-        error = errmap(open_by_name(endpoint, handle));
+        error = errmap(open_by_name(name, service, handle));
     }
     pthread_mutex_unlock(&lock);
     return error;
+}
+
+NvSciError NvSciIpcOpenEndpoint(const char *endpoint, NvSciIpcEndpoint *handle)
+{
+    return open_endpoint(endpoint, endpoint && handle, NULL, handle);
+}
+
+NvSciError NvSciIpcOpenEndpointWithEventService(
+    const char *endpoint, NvSciIpcEndpoint *handle,
+    NvSciEventService *eventService)
+{
+    return open_endpoint(endpoint, endpoint && handle && eventService,
+                         eventService, handle);
 }
 
 /* What is wrong with a handle that finds nothing. */
@@ -373,6 +395,41 @@ NvSciError NvSciIpcEnableNotification(NvSciIpcEndpoint handle, bool flag)
 
     if (error == NvSciError_Success) {
         error = errmap(endpoint_enable_notification(endpoint, flag));
+        handle_put(handle);
+    }
+    return error;
+}
+
+/* The service is called through its own table: no link between libraries. */
+static NvSciError create_notifier(struct endpoint *endpoint,
+                                  NvSciEventNotifier **notifier)
+{
+    NvSciEventService *service = endpoint_service(endpoint);
+    NvSciNativeEvent *event;
+    NvSciError error;
+
+    if (!service) {
+        return NvSciError_NotInitialized;
+    }
+    event = endpoint_native_event(endpoint);
+    if (!event) {
+        return NvSciError_InvalidState;
+    }
+    error = service->CreateNativeEventNotifier(service, event, notifier);
+    if (error != NvSciError_Success) {
+        event->release(event);
+    }
+    return error;
+}
+
+NvSciError NvSciIpcGetEventNotifier(NvSciIpcEndpoint handle,
+                                    NvSciEventNotifier **eventNotifier)
+{
+    struct endpoint *endpoint;
+    NvSciError error = enter(handle, eventNotifier != NULL, &endpoint);
+
+    if (error == NvSciError_Success) {
+        error = create_notifier(endpoint, eventNotifier);
         handle_put(handle);
     }
     return error;
