@@ -274,8 +274,12 @@ static bool shake_hands(struct endpoint *ep, bool answer_only)
         /*
          * Our ACK was out for any successor to take. If the generation moved
          * since, it may be a dead one's frames that lie here, or a living
-         * one's that are still coming: neither may be lost.
+         * one's that are still coming: neither may be lost. The status after
+         * the word again: it may be a successor that has written it.
          */
+        if (far.gone) {
+            far = far_status(ep);
+        }
         if (far.generation != ep->met.generation) {
             ep->uncertain = true;
             /* Not gone: if this one is dead by now, that is a departure. */

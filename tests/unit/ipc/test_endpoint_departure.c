@@ -321,6 +321,43 @@ static void test_ack_taken_by_successor(void)
     }
 }
 
+/* The successor comes just after the survivor has seen that nobody is there. */
+static void replace_when_seen(void *opaque, unsigned end, enum mem_point point)
+{
+    (void)opaque;
+    if (end == 0 && point == MEM_AFTER_STATUS) {
+        looking->channel->hook = NULL;
+        for (unsigned n = 0; n < 2; n++) {
+            pair_open(looking, 1);
+            if (n == 0) {
+                pair_kill(looking, 1);
+            }
+        }
+        endpoint_reset(looking->b);
+        assert_event(looking->b, EST | WRITE | EMPTY);
+    }
+}
+
+static void test_ack_taken_while_looking(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    endpoint_reset(pair.a);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, 0);
+    pair_kill(&pair, 1);
+    looking = &pair;
+    pair.channel->hook = replace_when_seen;
+    assert_event(pair.a, EST | WRITE | EMPTY);
+    /* Whoever it is lives: nothing is reset, nothing lost. */
+    assert_put(pair.b, 1);
+    assert_event(pair.a, READ | WRITE | EMPTY);
+    assert_get(pair.a, 1);
+    assert_event(pair.b, WRITE | EMPTY);
+    pair_end(&pair);
+}
+
 /* The same, and the frames are the predecessor's: a SYNC comes after them. */
 static void test_uncertain_frames_come_first(void)
 {
@@ -386,6 +423,8 @@ int main(int argc, char **argv)
                     test_death_behind_an_ack);
     g_test_add_func("/endpoint/departure/ack-taken-by-successor",
                     test_ack_taken_by_successor);
+    g_test_add_func("/endpoint/departure/ack-taken-while-looking",
+                    test_ack_taken_while_looking);
     g_test_add_func("/endpoint/departure/uncertain",
                     test_uncertain_frames_come_first);
     g_test_add_func("/endpoint/departure/gone-at-ack", test_peer_gone_at_ack);
