@@ -64,6 +64,8 @@ struct backend {
     bool can_disable_notification;
 };
 
+extern const struct backend backend_inter_process;
+extern const struct backend backend_inter_thread;
 extern const struct backend backend_inter_vm;
 
 #endif
