@@ -2,6 +2,7 @@
 """What the VM tests share: one SoC of two guests for all, a peer program in them, vsoc itself."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Callable, Iterator
@@ -12,6 +13,14 @@ from vsoclib import artifacts, config, process
 from vsoclib.errors import VsocError
 from vsoclib.soc import Soc, down
 from vsoclib.state import all_folders
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """A shell starts what runs in its background, such as a CI job, with SIGINT ignored, and children
+    inherit that. Tests press Ctrl-C: the children that we start are to feel it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
