@@ -17,8 +17,8 @@
 
 /* Who serves a record; NULL: nobody here. */
 static const struct backend *const backends[] = {
-    [CONF_INTER_THREAD] = NULL,
-    [CONF_INTER_PROCESS] = NULL,
+    [CONF_INTER_THREAD] = &backend_inter_thread,
+    [CONF_INTER_PROCESS] = &backend_inter_process,
     [CONF_INTER_VM] = &backend_inter_vm,
     [CONF_INTER_CHIP] = NULL,
 };
