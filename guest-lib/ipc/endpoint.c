@@ -267,10 +267,15 @@ static bool shake_hands(struct endpoint *ep, bool answer_only)
     if ((dead && !accepted) || (answer_only && word != IVC_SYNC)) {
         return bell;
     }
-    if (ep->ivc.state == IVC_ACK && word == IVC_SYNC && !ep->woken) {
-        return bell;    /* answered, and nobody asks again */
+    if (ep->ivc.state == IVC_ACK && word == IVC_SYNC) {
+        /*
+         * Answered, and maybe nobody was there to hear it. Whom we met stays
+         * as it is: since our ACK is out, somebody may have established and
+         * died between the word and the status.
+         */
+        return bell || ep->woken;
     }
-    if (ep->ivc.state == IVC_ACK && word != IVC_SYNC) {
+    if (ep->ivc.state == IVC_ACK) {
         /*
          * Our ACK was out for any successor to take. If the generation moved
          * since, it may be a dead one's frames that lie here, or a living

@@ -358,6 +358,42 @@ static void test_ack_taken_while_looking(void)
     pair_end(&pair);
 }
 
+/* Between word and status one comes, sends and dies, and another one comes. */
+static void pass_by(void *opaque, unsigned end, enum mem_point point)
+{
+    (void)opaque;
+    if (end == 0 && point == MEM_BEFORE_STATUS) {
+        looking->channel->hook = NULL;
+        assert_event(looking->b, EST | WRITE | EMPTY);
+        assert_put(looking->b, 7);
+        pair_kill(looking, 1);
+        pair_open(looking, 1);
+    }
+}
+
+static void test_ack_taken_in_passing(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    endpoint_reset(pair.a);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, 0);
+    pair_kill(&pair, 1);
+    pair_open(&pair, 1);
+    endpoint_reset(pair.b);
+    looking = &pair;
+    pair.channel->hook = pass_by;
+    assert_event(pair.a, 0);
+    g_assert_true(rung(&pair, 0));
+    assert_event(pair.a, EST | READ | WRITE | EMPTY);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, READ);
+    assert_get(pair.a, 7);
+    assert_event(pair.a, RESET);
+    pair_end(&pair);
+}
+
 /* The same, and the frames are the predecessor's: a SYNC comes after them. */
 static void test_uncertain_frames_come_first(void)
 {
@@ -425,6 +461,8 @@ int main(int argc, char **argv)
                     test_ack_taken_by_successor);
     g_test_add_func("/endpoint/departure/ack-taken-while-looking",
                     test_ack_taken_while_looking);
+    g_test_add_func("/endpoint/departure/ack-taken-in-passing",
+                    test_ack_taken_in_passing);
     g_test_add_func("/endpoint/departure/uncertain",
                     test_uncertain_frames_come_first);
     g_test_add_func("/endpoint/departure/gone-at-ack", test_peer_gone_at_ack);
