@@ -519,7 +519,7 @@ static int open_queue(const struct shm_end *end, unsigned number)
 
 static int allocate(struct shm_end *end)
 {
-    struct memory *memory;
+    struct memory *memory = NULL;
     int ret = own_memory(&memory, end);
 
     if (ret < 0) {
