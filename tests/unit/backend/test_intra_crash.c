@@ -335,6 +335,29 @@ static void test_second_end(void)
     assert_nothing_left();
 }
 
+/* Both come at the same moment: they make one channel, and not two. */
+static void test_rendezvous(void)
+{
+    for (unsigned i = 1; i <= 60; i++) {
+        gint64 end = g_get_monotonic_time() + PATIENCE_MS * 1000;
+        pid_t children[2];
+
+        children[0] = zygote_start(&zygote, i, "a");
+        children[1] = zygote_start(&other_zygote, i, "b");
+        while (load(&zygote.report->accepted) < 10 ||
+               load(&other_zygote.report->accepted) < 10) {
+            g_assert_cmpint(g_get_monotonic_time(), <, end);
+            g_usleep(200);
+        }
+        for (unsigned k = 0; k < 2; k++) {
+            g_assert_cmpint(kill(children[k], SIGKILL), ==, 0);
+        }
+        zygote_wait(&zygote);
+        zygote_wait(&other_zygote);
+    }
+    assert_nothing_left();
+}
+
 /* Both die, wherever they are. The next ones begin as if nothing had been. */
 static void test_both(void)
 {
@@ -374,6 +397,7 @@ int main(int argc, char **argv)
     zygote_begin(&other_zygote);
     g_test_add_func("/crash/first-end", test_first_end);
     g_test_add_func("/crash/second-end", test_second_end);
+    g_test_add_func("/crash/rendezvous", test_rendezvous);
     g_test_add_func("/crash/both", test_both);
     ret = g_test_run();
     zygote_end(&zygote);

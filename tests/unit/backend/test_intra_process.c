@@ -536,6 +536,31 @@ static void test_fork(void)
     cfg_free(cfg);
 }
 
+/* It goes without dying, and comes back under the same pid. */
+static void test_exec(void)
+{
+    char *cfg = cfg_new(LINE);
+    struct peer *a = peer_new(cfg), *b = peer_new(cfg);
+
+    open_end(a, 0, "a");
+    open_end(b, 0, "b");
+    assert_works(a, 0, b, 0);
+    g_assert_cmpint(peer_ask(b, "put 0 1"), ==, 0);
+    g_assert_cmpint(peer_ask(b, "exec"), ==, 0);
+    g_assert_cmpint(peer_ask(b, "init"), ==, 0);
+    open_end(b, 0, "b");
+    g_assert_cmpint(peer_ask(a, "wait 0 %u %d", READ, DEATH_MS) &
+                    (READ | RESET), ==, READ);
+    g_assert_cmpint(peer_ask(a, "get 0"), ==, 1);
+    assert_told(a, 0);
+    assert_works(a, 0, b, 0);
+    peer_kill(b);
+    assert_told(a, 0);
+    peer_free(a);
+    peer_free(b);
+    cfg_free(cfg);
+}
+
 /* Who holds the other end and is stopped cannot be met; say so, in time. */
 static void test_stopped(void)
 {
@@ -576,6 +601,7 @@ int main(int argc, char **argv)
     g_test_add_func("/process/limits", test_limits);
     g_test_add_func("/process/descriptors", test_descriptors);
     g_test_add_func("/process/fork", test_fork);
+    g_test_add_func("/process/exec", test_exec);
     g_test_add_func("/process/stopped", test_stopped);
     return g_test_run();
 }
