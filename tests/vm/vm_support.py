@@ -23,6 +23,8 @@ INTER_VM ivc_test  255
 INTER_VM ivc_odd   260
 INTER_VM ivc_one   263
 INTER_VM ivc_msi   262
+INTER_PROCESS ipc_a ipc_b 64 1536
+INTER_THREAD thread_a thread_b 64 1536
 """
 LOOPBACK_CFG = """
 INTER_VM loopback_tx 256
