@@ -129,7 +129,7 @@ class _Reader:
         return None if value is None else self.existing(value, at + (name,))
 
     def existing(self, name: str, key: KeyPath) -> Path:
-        path = self.path.parent / name
+        path = (self.path.parent / name).resolve()
         if path.is_dir():
             raise self.error(key, f"{path} is a folder; name a file")
         if not path.is_file():
