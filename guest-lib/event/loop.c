@@ -88,6 +88,7 @@ NvSciError service_add(struct service *service, struct notifier *notifier)
 
         if (epoll_ctl(service->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) {
             service->users++;
+            service->owing |= notifier->owed;
         } else {
             error = errno == ENOMEM || errno == ENOSPC
                         ? NvSciError_InsufficientResource
@@ -196,6 +197,35 @@ static bool is_wanted(const struct notifier *notifier)
     return notifier->wait == notifier->service->wait;
 }
 
+/* May delete any notifier, its own too. The lock is held, but not inside. */
+static void run_handler(struct service *service, struct notifier *notifier)
+{
+    void (*handler)(void *cookie) = notifier->handler;
+    void *cookie = notifier->cookie;
+
+    pthread_mutex_unlock(&service->lock);
+    handler(cookie);
+    pthread_mutex_lock(&service->lock);
+}
+
+/* The calls due for what happened before a handler was set. */
+static void pay_what_is_owed(struct service *service)
+{
+    if (!service->owing) {
+        return;
+    }
+    service->owing = false;
+    for (size_t i = 0; i < service->nr_slots; i++) {
+        struct notifier *notifier = service->slots[i].notifier;
+
+        if (notifier && notifier->owed) {
+            notifier->owed = false;
+            notifier->pending = false;
+            run_handler(service, notifier);
+        }
+    }
+}
+
 /*
  * Notes what has happened and runs handlers; true if the wait was asked about
  * any of it. A handler may delete any notifier, its own too, so nothing that
@@ -222,12 +252,7 @@ static bool harvest(struct service *service, const struct epoll_event *events,
             notifier->pending = true;
         }
         if (notifier->handler) {
-            void (*handler)(void *cookie) = notifier->handler;
-            void *cookie = notifier->cookie;
-
-            pthread_mutex_unlock(&service->lock);
-            handler(cookie);
-            pthread_mutex_lock(&service->lock);
+            run_handler(service, notifier);
         }
     }
     return any;
@@ -288,6 +313,7 @@ NvSciError service_wait(struct service *service,
     }
     service->waiting = true;
     service->users++;           /* a handler may delete the service */
+    pay_what_is_owed(service);
 
     int64_t end = microseconds > 0 ? deadline(microseconds) : 0;
     /* Even if there is an answer: handlers of others are served. */

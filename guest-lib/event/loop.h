@@ -33,6 +33,7 @@ struct notifier {
     uint32_t slot;                      /* in service->slots */
     uint32_t generation;                /* of the slot, when it was given */
     bool pending;                       /* happened, and nobody was told */
+    bool owed;                          /* pending since before the handler */
     uint64_t wait;                      /* the last wait that asked for it */
     size_t index;                       /* in that wait's array */
     void (*handler)(void *cookie);
@@ -50,6 +51,7 @@ struct service {
     int epoll_fd;
     bool infinite_refused;              /* made by CreateSafeX */
     bool waiting;                       /* a thread is inside a wait */
+    bool owing;                         /* a notifier may be owed its call */
     uint64_t wait;                      /* number of the running wait */
     unsigned users;                     /* the application and the notifiers */
     struct slot *slots;

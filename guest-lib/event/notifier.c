@@ -19,6 +19,9 @@ static NvSciError set_handler(NvSciEventNotifier *public,
     pthread_mutex_lock(&notifier->service->lock);
     notifier->handler = callback;
     notifier->cookie = cookie;
+    /* What an earlier wait has harvested is told to the new handler, too. */
+    notifier->owed = callback && notifier->pending;
+    notifier->service->owing |= notifier->owed;
     pthread_mutex_unlock(&notifier->service->lock);
     return NvSciError_Success;
 }

@@ -354,6 +354,58 @@ static void test_handlers(void)
     service->EventService.Delete(&service->EventService);
 }
 
+/* What a wait for another one harvested is told to a handler set later. */
+static void test_handler_set_late(void)
+{
+    NvSciEventLoopService *service = service_new();
+    struct native a, b;
+    NvSciEventNotifier *notifier_a = notifier_new(service, &a);
+    NvSciEventNotifier *notifier_b = notifier_new(service, &b);
+    struct handled handled = {.drain = &b, .wait = service};
+
+    native_notify(&b);
+    fails(service->WaitForEvent(notifier_a, SOON), Timeout);
+    ok(notifier_b->SetHandler(notifier_b, handler, &handled, 0));
+    fails(service->WaitForEvent(notifier_a, SOON), Timeout);
+    g_assert_cmpuint(handled.calls, ==, 1);
+    fails(service->WaitForEvent(notifier_b, SOON), Timeout);
+    g_assert_cmpuint(handled.calls, ==, 1);
+    ok(notifier_b->SetHandler(notifier_b, NULL, NULL, 0));
+
+    /* Waited for itself: told both ways, as when it happens. */
+    native_notify(&b);
+    fails(service->WaitForEvent(notifier_a, SOON), Timeout);
+    ok(notifier_b->SetHandler(notifier_b, handler, &handled, 0));
+    ok(service->WaitForEvent(notifier_b, LONG));
+    g_assert_cmpuint(handled.calls, ==, 2);
+    ok(notifier_b->SetHandler(notifier_b, NULL, NULL, 0));
+
+    /* Unset again before a wait: kept. And it moves along. */
+    native_notify(&b);
+    fails(service->WaitForEvent(notifier_a, SOON), Timeout);
+    ok(notifier_b->SetHandler(notifier_b, handler, &handled, 0));
+    ok(notifier_b->SetHandler(notifier_b, NULL, NULL, 0));
+    fails(service->WaitForEvent(notifier_a, SOON), Timeout);
+    g_assert_cmpuint(handled.calls, ==, 2);
+    ok(notifier_b->SetHandler(notifier_b, handler, &handled, 0));
+
+    NvSciEventLoopService *other = service_new();
+
+    g_assert_true(native_drain(&b));
+    ok(NvSciEventMoveNotifier(&service->EventService, &other->EventService,
+                              notifier_b));
+    handled.drain = NULL;
+    handled.wait = other;
+    fails(other->WaitForMultipleEventsExt(&other->EventService, NULL, 0, SOON,
+                                          NULL), Timeout);
+    g_assert_cmpuint(handled.calls, ==, 3);
+
+    native_close(&a, notifier_a);
+    native_close(&b, notifier_b);
+    service->EventService.Delete(&service->EventService);
+    other->EventService.Delete(&other->EventService);
+}
+
 /* A handler deletes itself, or the notifier that is waited for. */
 static void test_delete_in_handler(void)
 {
@@ -579,6 +631,7 @@ int main(int argc, char **argv)
     g_test_add_func("/event/local", test_local);
     g_test_add_func("/event/delete-orders", test_delete_orders);
     g_test_add_func("/event/handlers", test_handlers);
+    g_test_add_func("/event/handler-set-late", test_handler_set_late);
     g_test_add_func("/event/delete-in-handler", test_delete_in_handler);
     g_test_add_func("/event/move", test_move);
     g_test_add_func("/event/closed-under-the-notifier",
