@@ -95,6 +95,32 @@ static void try_in_child(NvSciIpcEndpoint handle)
     printf("%d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 }
 
+/* A child is a process like any other: it may open what nobody has. */
+static void open_in_child(const char *name)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        NvSciIpcEndpoint handle;
+        NvSciError error = NvSciIpcOpenEndpoint(name, &handle);
+        uint32_t events = 0, value = 42, bytes;
+
+        if (error == NvSciError_Success) {
+            NvSciIpcResetEndpointSafe(handle);
+            events = wait_for(handle, NV_SCI_IPC_EVENT_CONN_EST, 10000);
+            error = NvSciIpcWriteSafe(handle, &value, sizeof(value), &bytes);
+        }
+        _exit(error == NvSciError_Success ?
+              (events & NV_SCI_IPC_EVENT_CONN_EST) == 0 : 2);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        printf("-1\n");
+        return;
+    }
+    printf("%d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
 /* A child that stays while this one goes. */
 static void leave_child(void)
 {
@@ -159,6 +185,8 @@ static void obey(const char *line)
         printf("%d\n", setrlimit(RLIMIT_MSGQUEUE, &limit));
     } else if (sscanf(line, "fork %u", &i) == 1 && i < MAX_ENDPOINTS) {
         try_in_child(handles[i]);
+    } else if (sscanf(line, "child-opens %127s", name) == 1) {
+        open_in_child(name);
     } else if (strcmp(line, "leave-child\n") == 0) {
         leave_child();
     } else if (strcmp(line, "exec\n") == 0) {

@@ -536,6 +536,38 @@ static void test_fork(void)
     cfg_free(cfg);
 }
 
+/* A child may open what its parent has not. */
+static void test_child(void)
+{
+#ifdef __SANITIZE_THREAD__
+    g_test_skip("the thread sanitizer does not know threads of a child");
+#else
+    char *cfg = cfg_new(LINE);
+    struct peer *a = peer_new(cfg), *b = peer_new(cfg);
+    int ret = -1;
+
+    open_end(a, 0, "a");
+    open_end(b, 0, "b");
+    assert_works(a, 0, b, 0);
+    g_assert_cmpint(peer_ask(b, "child-opens b"), ==, 2);
+    assert_flow(b, 0, a, 0, 300);
+    g_assert_cmpint(peer_ask(b, "close 0"), ==, 0);
+    assert_told(a, 0);
+    g_assert_cmpint(dprintf(b->in, "child-opens b\n"), >, 0);
+    g_assert_cmpint(peer_ask(a, "wait 0 %u %d", READ, PATIENCE_MS) & READ, ==,
+                    READ);
+    g_assert_cmpint(peer_ask(a, "get 0"), ==, 42);
+    assert_told(a, 0);
+    g_assert_cmpint(fscanf(b->out, "%d%*c", &ret), ==, 1);
+    g_assert_cmpint(ret, ==, 0);
+    open_end(b, 0, "b");
+    assert_works(a, 0, b, 0);
+    peer_free(a);
+    peer_free(b);
+    cfg_free(cfg);
+#endif
+}
+
 /* It goes without dying, and comes back under the same pid. */
 static void test_exec(void)
 {
@@ -601,6 +633,7 @@ int main(int argc, char **argv)
     g_test_add_func("/process/limits", test_limits);
     g_test_add_func("/process/descriptors", test_descriptors);
     g_test_add_func("/process/fork", test_fork);
+    g_test_add_func("/process/child", test_child);
     g_test_add_func("/process/exec", test_exec);
     g_test_add_func("/process/stopped", test_stopped);
     return g_test_run();
