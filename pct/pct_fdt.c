@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fdt_sound.h"
+
 #define COMPATIBLE "vsoc,pct"
 #define FORMAT_VERSION 1u
-#define DTB_VERSION 17
 
 /* What is read, and where the sentence goes if it cannot be. */
 struct reader {
@@ -273,61 +274,6 @@ static bool read_root(const struct reader *reader, struct pct *pct)
     return true;
 }
 
-/*
- * Whether each tag of the structure block ends within it. libfdt 1.6 adds a
- * property's length to a signed offset unchecked, and so can be sent back to
- * where it was, for ever.
- */
-static bool lengths_ok(const void *blob, size_t size)
-{
-    const uint8_t *block = blob;
-    uint32_t start = fdt_off_dt_struct(blob);
-    uint32_t length = fdt_size_dt_struct(blob);
-    uint32_t at = 0;    /* at <= length holds; both are far below 2^31 */
-
-    if (start > size || length > size - start) {
-        return false;
-    }
-    block += start;
-    while (length - at >= FDT_TAGSIZE) {
-        uint32_t tag = fdt32_ld((const void *)(block + at));
-        const uint8_t *nul;
-        uint32_t value;
-
-        at += FDT_TAGSIZE;
-        switch (tag) {
-        case FDT_BEGIN_NODE:
-            nul = memchr(block + at, '\0', length - at);
-            if (nul == NULL) {
-                return false;
-            }
-            at = (uint32_t)(nul - block) + 1;
-            break;
-        case FDT_PROP:
-            if (length - at < 2 * FDT_TAGSIZE) {
-                return false;
-            }
-            value = fdt32_ld((const void *)(block + at));
-            at += 2 * FDT_TAGSIZE;      /* its length, its name */
-            if (value > length - at) {
-                return false;
-            }
-            at += value;
-            break;
-        case FDT_END_NODE:
-        case FDT_NOP:
-            break;
-        default:
-            return tag == FDT_END;
-        }
-        at = (at + FDT_TAGSIZE - 1) / FDT_TAGSIZE * FDT_TAGSIZE;
-        if (at > length) {
-            return false;
-        }
-    }
-    return false;
-}
-
 int pct_from_fdt(const void *blob, size_t size, struct pct *pct,
                  char *error, size_t error_size)
 {
@@ -349,19 +295,16 @@ int pct_from_fdt(const void *blob, size_t size, struct pct *pct,
                PCT_FDT_MAX_SIZE);
         return -1;
     }
-    /* Both before the full check, which libfdt 1.6 (Debian 12) needs. */
-    if (size < FDT_V17_SIZE || fdt_magic(blob) != FDT_MAGIC) {
+    bad = fdt_sound(blob, size);
+    if (bad == -FDT_ERR_BADMAGIC) {
         refuse(&reader, -1, "not a compiled table");
         return -1;
     }
-    if (fdt_version(blob) != DTB_VERSION) {
-        /* Of an old version, it may read a name through a null pointer. */
+    if (bad == -FDT_ERR_BADVERSION) {
         refuse(&reader, -1, "device tree version %u, not %d",
-               (unsigned)fdt_version(blob), DTB_VERSION);
+               (unsigned)fdt_version(blob), FDT_SOUND_VERSION);
         return -1;
     }
-    bad = lengths_ok(blob, size) ? fdt_check_full(blob, size)
-                                 : -FDT_ERR_BADSTRUCTURE;
     if (bad != 0) {
         refuse(&reader, -1, "the table is damaged: %s", fdt_strerror(bad));
         return -1;
