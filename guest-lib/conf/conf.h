@@ -24,7 +24,7 @@ enum conf_backend {
 
 struct conf_entry {
     enum conf_backend backend;
-    unsigned line;              /* 1-based; in a string list the entry's index */
+    unsigned line;              /* from 1 on; in a string list, the entry */
     char name[2][CONF_NAME_SIZE];   /* the second one intra-VM only, else "" */
     uint32_t nframes;           /* intra-VM only */
     uint32_t frame_size;        /* intra-VM only, bytes */
@@ -37,7 +37,7 @@ struct conf_entry {
 struct conf_sink {
     /* false: stop. */
     bool (*entry)(void *opaque, const struct conf_entry *entry);
-    /* One line that cannot be used: it is skipped, the rest goes on. */
+    /* One line or entry that cannot be used: it is skipped. */
     void (*fault)(void *opaque, unsigned line, const char *text);
     void *opaque;
 };
@@ -45,5 +45,42 @@ struct conf_sink {
 /* /etc/nvsciipc.cfg's text, which needs no NUL; any bytes at all. */
 void conf_parse_cfg(const char *text, size_t size,
                     const struct conf_sink *sink);
+
+/* Where a device tree has its channel list. */
+#define CONF_DT_PATH "/chosen/nvsciipc"
+#define CONF_DT_COMPATIBLE "nvsciipc,channel-db"
+#define CONF_DT_CHANNEL_DB "nvsciipc,channel-db"
+
+/* A property's bytes; data is NULL if the node does not have it. */
+struct conf_dt_value {
+    const void *data;
+    size_t size;
+};
+
+/* The node with the list. */
+struct conf_dt_node {
+    struct conf_dt_value compatible;
+    struct conf_dt_value status;
+    struct conf_dt_value channel_db;
+};
+
+enum conf_fdt_result {
+    CONF_FDT_FOUND,
+    CONF_FDT_NO_NODE,
+    CONF_FDT_DAMAGED,
+};
+
+/*
+ * Finds the node in a flattened tree on a multiple of 8; any bytes at all. The
+ * properties stay where they are.
+ */
+enum conf_fdt_result conf_find_fdt(const void *fdt, size_t size,
+                                   struct conf_dt_node *node);
+
+/* NULL if the node's list is to be used, or why it is not. */
+const char *conf_check_dt(const struct conf_dt_node *node);
+
+/* The value of CONF_DT_CHANNEL_DB; any bytes at all. */
+void conf_parse_dt(const char *list, size_t size, const struct conf_sink *sink);
 
 #endif

@@ -10,11 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* Far above any use: 500 endpoints take 30 KiB. */
-#define MAX_FILE_SIZE (16u << 20)
-#define READ_SIZE (64u << 10)
+#include "ipc/read_file.h"
 
 /* A record; its names are nodes of the tree, and `name` is what they sort by. */
 struct record {
@@ -29,6 +26,7 @@ struct record {
 
 struct database {
     const char *path;           /* while it is read */
+    bool in_tree;               /* entries of the device tree, not lines */
     char *origin;               /* the same without links, for the records */
     void *names;                /* tsearch: struct key by name */
     struct record *records;
@@ -46,8 +44,13 @@ static void on_fault(void *opaque, unsigned line, const char *text)
 {
     const struct database *database = opaque;
 
-    fprintf(stderr, "nvsciipc: %s:%u: %s; line skipped\n", database->path,
-            line, text);
+    if (database->in_tree) {
+        fprintf(stderr, "nvsciipc: device tree, " CONF_DT_PATH ", entry %u: "
+                "%s; entry skipped\n", line, text);
+    } else {
+        fprintf(stderr, "nvsciipc: %s:%u: %s; line skipped\n",
+                database->path, line, text);
+    }
 }
 
 static const struct key *find(const struct database *database,
@@ -82,8 +85,9 @@ static bool on_entry(void *opaque, const struct conf_entry *entry)
         if (other) {
             char text[128];
 
-            snprintf(text, sizeof(text), "the name %s is taken by line %u",
-                     key->name, other->record->entry.line);
+            snprintf(text, sizeof(text), "the name %s is taken by %s %u",
+                     key->name, database->in_tree ? "entry" : "line",
+                     other->record->entry.line);
             on_fault(database, entry->line, text);
             free(record);
             return true;
@@ -100,89 +104,81 @@ static bool on_entry(void *opaque, const struct conf_entry *entry)
     return true;
 }
 
-/* The whole file, or -errno. *text is the caller's to free. */
-static int read_all(int fd, char **text, size_t *size)
+static const struct conf_sink *sink_of(struct database *database,
+                                       struct conf_sink *sink)
 {
-    char *buffer = NULL;
-    size_t used = 0;
-    int ret = 0;
-
-    for (;;) {
-        char *larger = realloc(buffer, used + READ_SIZE);
-        ssize_t got;
-
-        if (!larger) {
-            ret = -ENOMEM;
-            break;
-        }
-        buffer = larger;
-        do {
-            got = read(fd, buffer + used, READ_SIZE);
-        } while (got < 0 && errno == EINTR);
-        if (got < 0) {
-            ret = -errno;
-            break;
-        }
-        used += (size_t)got;
-        if (got == 0) {
-            *text = buffer;
-            *size = used;
-            return 0;
-        }
-        if (used > MAX_FILE_SIZE) {
-            ret = -EFBIG;
-            break;
-        }
-    }
-    free(buffer);
-    return ret;
+    *sink = (struct conf_sink) {
+        .entry = on_entry, .fault = on_fault, .opaque = database,
+    };
+    return sink;
 }
 
-static int read_file(const char *path, char **text, size_t *size)
+static int load_file(struct database *database, const char *path)
 {
-    /* Non-blocking: a FIFO by mistake must not hang Init. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int ret;
-
-    if (fd < 0) {
-        return -errno;
-    }
-    ret = read_all(fd, text, size);
-    close(fd);
-    return ret;
-}
-
-int database_load(struct database **database, const char *path)
-{
-    struct database *new = calloc(1, sizeof(*new));
+    struct conf_sink sink;
     char *text = NULL;
     size_t size = 0;
+    int ret = read_file(AT_FDCWD, path, &text, &size);
+
+    if (ret < 0) {
+        return ret;
+    }
+    database->path = path;
+    /* What has no path, as a pipe in /dev/fd, goes by its name. */
+    database->origin = realpath(path, NULL);
+    if (!database->origin) {
+        database->origin = strdup(path);
+    }
+    conf_parse_cfg(text, size, sink_of(database, &sink));
+    database->path = NULL;
+    free(text);
+    return database->out_of_memory || !database->origin ? -ENOMEM : 0;
+}
+
+static int load_tree(struct database *database,
+                     const struct device_tree_paths *paths, const char **why)
+{
+    struct conf_sink sink;
+    struct device_tree tree;
+    int ret = device_tree_read(&tree, paths, why);
+
+    if (ret < 0) {
+        return ret;
+    }
+    database->in_tree = true;
+    /* Whoever reads it, by whichever way: a folder, so no file's origin. */
+    database->origin = strdup(paths->node);
+    conf_parse_dt(tree.node.channel_db.data, tree.node.channel_db.size,
+                  sink_of(database, &sink));
+    device_tree_free(&tree);
+    return database->out_of_memory || !database->origin ? -ENOMEM : 0;
+}
+
+int database_load(struct database **database, const char *path,
+                  const struct device_tree_paths *tree)
+{
+    struct database *new = calloc(1, sizeof(*new));
+    const char *why = NULL;
     int ret;
 
     if (!new) {
         return -ENOMEM;
     }
-    ret = read_file(path, &text, &size);
-    if (ret == 0) {
-        struct conf_sink sink = {
-            .entry = on_entry, .fault = on_fault, .opaque = new,
-        };
-
-        new->path = path;
-        /* What has no path, as a pipe in /dev/fd, goes by its name. */
-        new->origin = realpath(path, NULL);
-        if (!new->origin) {
-            new->origin = strdup(path);
-        }
-        conf_parse_cfg(text, size, &sink);
-        new->path = NULL;
-        free(text);
-        ret = new->out_of_memory || !new->origin ? -ENOMEM : 0;
+    ret = load_file(new, path);
+    if (ret == -ENOENT && tree) {
+        ret = load_tree(new, tree, &why);
     }
     if (ret < 0) {
-        fprintf(stderr, "nvsciipc: %s: %s; NvSciIpc needs a readable "
-                "configuration there, or in the file that NVSCIIPC_CFG "
-                "names\n", path, strerror(-ret));
+        if (why) {
+            fprintf(stderr, "nvsciipc: there is no %s, and of the device "
+                    "tree's " CONF_DT_PATH ": %s; NvSciIpc needs a "
+                    "configuration in one of them, or in the file that "
+                    "NVSCIIPC_CFG names\n", path, why);
+        } else {
+            fprintf(stderr, "nvsciipc: %s: %s; NvSciIpc needs a readable "
+                    "configuration there, or in the file that NVSCIIPC_CFG "
+                    "names\n", path, strerror(-ret));
+        }
         database_free(new);
         return ret;
     }

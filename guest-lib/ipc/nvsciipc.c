@@ -47,11 +47,15 @@ static void after_fork_in_child(void)
     pthread_mutex_unlock(&lock);
 }
 
-static const char *configuration_path(void)
+/* The lock is held. */
+static int load_configuration(void)
 {
     const char *path = secure_getenv("NVSCIIPC_CFG");
 
-    return path && path[0] != '\0' ? path : DATABASE_DEFAULT_PATH;
+    if (path && path[0] != '\0') {
+        return database_load(&database, path, NULL);
+    }
+    return database_load(&database, DATABASE_DEFAULT_PATH, &device_tree_linux);
 }
 
 NvSciError NvSciIpcInit(void)
@@ -67,7 +71,7 @@ NvSciError NvSciIpcInit(void)
         error = NvSciError_InsufficientMemory;
     } else {
         watching_forks = true;
-        error = errmap(database_load(&database, configuration_path()));
+        error = errmap(load_configuration());
         atomic_store(&initialized, database != NULL);
     }
     pthread_mutex_unlock(&lock);

@@ -171,6 +171,23 @@ class SetUp:
         self._used.append(entry)
         return entry
 
+    def _libfdt(self, suite: str) -> Path:
+        """Gets the guest's libfdt. Apart from _fetch: to add it there fetches all of that again."""
+        host = _output("dpkg", "--print-architecture").strip()
+
+        def make(work: Path) -> None:
+            with self._step("get the guest's libfdt", "libfdt") as step:
+                private = PrivateApt(work / "apt", machine_mirror(), suite, [host, "arm64"])
+                private.update(step)
+                private.download(step, [build.LIBFDT], work / "packages")
+                build.lay_out_libfdt(step, work / "packages", work)
+            shutil.rmtree(work / "apt")
+            shutil.rmtree(work / "packages")
+
+        if self._refresh:
+            self._cache.forget("libfdt")
+        return self._use(self._cache.publish("libfdt", content_key(build.LIBFDT, suite), make))
+
     def _qemu(self, packages: Path) -> dict[str, object]:
         toolchain = self._toolchain(
             "libfdt-dev", "libglib2.0-dev", "libgnutls28-dev", "python3", "zlib1g-dev"
@@ -228,13 +245,15 @@ class SetUp:
 
         driver = self._use(self._cache.publish("driver", driver_key, make_driver)) / "hv_ivc.ko"
 
+        libfdt = self._libfdt(manifest["userspace"]["suite"])
+        recipe = content_key(recipe, str(libfdt), libfdt / "lib/libfdt.a")
         sdk_key = tree_key(
             _CHECKOUT, source_files(_CHECKOUT, build.SDK_SOURCES) + list(build.SDK_FILES), recipe
         )
         for machine, what in (("host", "this machine"), ("aarch64", "the guest")):
             if self._changed(f"sdk-{machine}", sdk_key, _BUILD / "sdk" / machine):
                 with self._step(f"build libraries and tools for {what}", f"sdk-{machine}") as step:
-                    build.build_sdk(step, _CHECKOUT, machine, recipe)
+                    build.build_sdk(step, _CHECKOUT, machine, libfdt, recipe)
                 self._note(f"sdk-{machine}", sdk_key)
 
         initrd = _BUILD / "initrd.cpio"

@@ -8,14 +8,17 @@ import shutil
 from pathlib import Path
 from typing import Sequence
 
+from .apt import unpack
 from .cache import source_files
-from .guest import CROSS_PREFIX
+from .guest import CROSS_PREFIX, LIBRARY_DIR
 from .progress import Step, ninja_status
 
 # The driver's sources and the contracts they include, at the same relative paths.
 DRIVER_SOURCES = ("guest-lib/driver", "guest-lib/ivc", "hw/include", "pct")
 SDK_SOURCES = ("guest-lib", "hw", "meson", "pct")
 SDK_FILES = ("meson.build", "meson_options.txt")
+# For the guest: of the guest's suite. This machine's own is installed.
+LIBFDT = "libfdt-dev:arm64"
 
 _OPTIONS = {
     "host": ["-Dtests=false"],
@@ -60,6 +63,15 @@ def build_driver(step: Step, checkout: Path, kernel: Path, work: Path) -> None:
     shutil.rmtree(copy)
 
 
+def lay_out_libfdt(step: Step, packages: Path, work: Path) -> None:
+    """Makes the folder that the option `libfdt` of our meson.build names."""
+    root = work / "root"
+    unpack(step, packages.glob("*.deb"), root)
+    (root / "usr/include").rename(work / "include")
+    (root / LIBRARY_DIR).rename(work / "lib")
+    shutil.rmtree(root)
+
+
 def configure(step: Step, checkout: Path, build: Path, options: Sequence[str], key: str) -> None:
     """Makes a meson build folder; anew when `key`, of tools and options, has changed."""
     mark = build / ".key"
@@ -69,7 +81,7 @@ def configure(step: Step, checkout: Path, build: Path, options: Sequence[str], k
         mark.write_text(key)
 
 
-def build_sdk(step: Step, checkout: Path, machine: str, key: str) -> None:
+def build_sdk(step: Step, checkout: Path, machine: str, libfdt: Path, key: str) -> None:
     """Brings build/meson/MACHINE up to date and installs it as build/sdk/MACHINE."""
     build = checkout / "build/meson" / machine
     sdk = checkout / "build/sdk" / machine
@@ -80,6 +92,8 @@ def build_sdk(step: Step, checkout: Path, machine: str, key: str) -> None:
         "--libdir=lib",
         "-Dpkgconfig.relocatable=true",
     ]
+    if machine == "aarch64":
+        options.append(f"-Dlibfdt={libfdt}")
     configure(step, checkout, build, options, key)
     step.run(["ninja", "-C", str(build)], status=ninja_status)
     shutil.rmtree(stage, ignore_errors=True)

@@ -8,45 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/conf.h"
-
-#define MAX_RECORDS 32
-
-struct seen {
-    struct conf_entry entry[MAX_RECORDS];
-    unsigned nr_entries;
-    unsigned fault_line[MAX_RECORDS];
-    char *fault[MAX_RECORDS];
-    unsigned nr_faults;
-    unsigned stop_after;        /* entries; 0: never */
-};
-
-static bool on_entry(void *opaque, const struct conf_entry *entry)
-{
-    struct seen *seen = opaque;
-
-    g_assert_cmpuint(seen->nr_entries, <, MAX_RECORDS);
-    seen->entry[seen->nr_entries++] = *entry;
-    return seen->nr_entries != seen->stop_after;
-}
-
-static void on_fault(void *opaque, unsigned line, const char *text)
-{
-    struct seen *seen = opaque;
-
-    g_assert_cmpuint(seen->nr_faults, <, MAX_RECORDS);
-    for (const char *c = text; *c != '\0'; c++) {
-        g_assert_true(*c >= ' ' && *c <= '~');
-    }
-    seen->fault_line[seen->nr_faults] = line;
-    seen->fault[seen->nr_faults++] = g_strdup(text);
-}
+#include "seen.h"
 
 static void parse(struct seen *seen, const char *text, size_t size)
 {
-    struct conf_sink sink = {
-        .entry = on_entry, .fault = on_fault, .opaque = seen,
-    };
+    struct conf_sink sink = seen_sink(seen);
     /* Of its exact size, and no NUL behind it. */
     char *copy = malloc(size > 0 ? size : 1);
 
@@ -68,26 +34,6 @@ static void parse_file(struct seen *seen, const char *name)
     g_free(path);
 }
 
-static void forget(struct seen *seen)
-{
-    for (unsigned i = 0; i < seen->nr_faults; i++) {
-        g_free(seen->fault[i]);
-    }
-}
-
-static void assert_entry(const struct conf_entry *got,
-                         const struct conf_entry *expected)
-{
-    g_assert_cmpint(got->backend, ==, expected->backend);
-    g_assert_cmpuint(got->line, ==, expected->line);
-    g_assert_cmpstr(got->name[0], ==, expected->name[0]);
-    g_assert_cmpstr(got->name[1], ==, expected->name[1]);
-    g_assert_cmpuint(got->nframes, ==, expected->nframes);
-    g_assert_cmpuint(got->frame_size, ==, expected->frame_size);
-    g_assert_cmpuint(got->id, ==, expected->id);
-    g_assert_cmpint(got->gid, ==, expected->gid);
-}
-
 static void assert_file(const char *name, const struct conf_entry *expected,
                         unsigned nr_expected)
 {
@@ -97,16 +43,9 @@ static void assert_file(const char *name, const struct conf_entry *expected,
     g_assert_cmpuint(seen.nr_faults, ==, 0);
     g_assert_cmpuint(seen.nr_entries, ==, nr_expected);
     for (unsigned i = 0; i < nr_expected; i++) {
-        assert_entry(&seen.entry[i], &expected[i]);
+        seen_assert_entry(&seen.entry[i], &expected[i]);
     }
 }
-
-#define INTRA(kind, on, first, second, frames, bytes, group) \
-    { .backend = CONF_INTER_##kind, .line = on, .name = { first, second }, \
-      .nframes = frames, .frame_size = bytes, .gid = group }
-#define OTHER(kind, on, only, number, group) \
-    { .backend = CONF_INTER_##kind, .line = on, .name = { only, "" }, \
-      .id = number, .gid = group }
 
 /* The guide's own example. */
 static void test_guide(void)
@@ -223,7 +162,7 @@ static void test_bad(gconstpointer data)
     g_assert_cmpstr(seen.entry[0].name[0], ==, "before");
     g_assert_cmpstr(seen.entry[1].name[0], ==, "after");
     g_assert_cmpuint(seen.entry[1].line, ==, 3);
-    forget(&seen);
+    seen_forget(&seen);
     g_free(name);
 }
 
@@ -248,7 +187,7 @@ static void test_prefixes(void)
         parse(&seen, text, size);
         g_assert_cmpuint(seen.nr_entries, <=, 2);
         g_assert_cmpuint(seen.nr_faults, <=, 1);
-        forget(&seen);
+        seen_forget(&seen);
     }
 }
 
