@@ -35,7 +35,7 @@ MAX_ERRORS = 20             # of gcc; more help nobody
 MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "GNUMAKEFLAGS", "MAKEFILES", "MAKELEVEL")
 
 SOURCES = Path(__file__).resolve().parents[2] / "pct"
-PURE = ("pct_check.c", "pct_fdt.c", "pct_layout.c")
+PURE = ("fdt_sound.c", "pct_check.c", "pct_fdt.c", "pct_layout.c")
 MK = "server-partitions.mk"
 DTB_MAGIC = b"\xd0\x0d\xfe\xed"
 
