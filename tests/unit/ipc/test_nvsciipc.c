@@ -154,8 +154,6 @@ static void test_open_errors(void)
     assert_error(NvSciIpcOpenEndpoint("A", &handle), NoSuchEntry);
     assert_error(NvSciIpcOpenEndpoint("nowhere", &handle), NoSuchEntry);
     assert_error(NvSciIpcOpenEndpoint("a", &handle), Busy);
-    assert_error(NvSciIpcOpenEndpoint("t0", &handle), NotSupported);
-    assert_error(NvSciIpcOpenEndpoint("p1", &handle), NotSupported);
     assert_error(NvSciIpcOpenEndpoint("c", &handle), NotSupported);
     memset(longest, 'a', sizeof(longest));  /* and no NUL */
     assert_error(NvSciIpcOpenEndpoint(longest, &handle), NoSuchEntry);
