@@ -14,6 +14,8 @@ from .errors import ConfigError
 
 DEFAULT_FILE = "soc.toml"
 ACCELS = ("auto", "tcg", "kvm")
+CHANNELS = ("cfg", "dt")
+FRAGMENT_SUFFIX = ".dtsi"
 MIN_MEMORY_MIB = 64
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
@@ -37,6 +39,7 @@ class VmConfig:
     name: str
     partition: str
     cfg: Optional[Path] = None
+    channels: str = "cfg"
     files: tuple[GuestFile, ...] = ()
     run: Optional[str] = None
     memory_mib: int = 256
@@ -159,12 +162,32 @@ def _guest_file(reader: _Reader, key: KeyPath, text: str) -> GuestFile:
     return GuestFile(reader.existing(match["host"], key), guest, mode)
 
 
+def _channels(reader: _Reader, table: dict[str, Any], at: KeyPath) -> tuple[Optional[Path], str]:
+    cfg = reader.file(table, at, "cfg")
+    channels = reader.get(table, at, "channels", str, "a string", default="cfg")
+    if channels not in CHANNELS:
+        raise reader.error(at + ("channels",),
+                           f"channels '{channels}' is none of {', '.join(CHANNELS)}")
+    if channels == "dt":
+        if cfg is None:
+            raise reader.error(at + ("channels",), 'channels = "dt" needs the channels: name a '
+                                                   "file as 'cfg'")
+        if any(re.fullmatch("--?dtb", word) for word in reader.strings(table, at, "qemu")):
+            raise reader.error(at + ("qemu",), 'channels = "dt" makes the device tree: it cannot '
+                                               "be given with -dtb too")
+    elif cfg is not None and cfg.suffix == FRAGMENT_SUFFIX:
+        raise reader.error(at + ("cfg",), f"{cfg} is a fragment of a device tree: that needs "
+                                          'channels = "dt"')
+    return cfg, str(channels)
+
+
 def _vm(reader: _Reader, name: str, table: dict[str, Any]) -> VmConfig:
     at = ("vm", name)
     if not _NAME.fullmatch(name):
         raise reader.error(at, f"'{name}' cannot name a virtual machine: use letters, digits, "
                                "'-' and '_', at most 32")
-    reader.known(table, at, ("partition", "cfg", "files", "run", "memory", "append", "qemu"))
+    reader.known(table, at, ("partition", "cfg", "channels", "files", "run", "memory", "append",
+                             "qemu"))
     memory = reader.get(table, at, "memory", str, 'a string as "256M" is', default="256M")
     match = _MEMORY.fullmatch(memory)
     if match is None:
@@ -175,10 +198,12 @@ def _vm(reader: _Reader, name: str, table: dict[str, Any]) -> VmConfig:
                                              f"{MIN_MEMORY_MIB}M that a guest needs")
     partition = reader.get(table, at, "partition", (str, int), "a partition's name or number",
                            required=True)
+    cfg, channels = _channels(reader, table, at)
     return VmConfig(
         name=name,
         partition=str(partition),
-        cfg=reader.file(table, at, "cfg"),
+        cfg=cfg,
+        channels=channels,
         files=tuple(_guest_file(reader, at + ("files",), text)
                     for text in reader.strings(table, at, "files")),
         run=reader.get(table, at, "run", str, "a string (a command)"),

@@ -27,7 +27,8 @@ def write(base: Path, vm: VmConfig, target: Path) -> None:
         writer = CpioWriter(out, names.folders)
         # The first that goes to a place would be replaced by the next: say so instead.
         taken: dict[str, Path] = {}
-        cfg = [(vm.cfg, CFG, 0o644)] if vm.cfg is not None else []
+        in_tree = vm.channels == "dt"
+        cfg = [(vm.cfg, CFG, 0o644)] if vm.cfg is not None and not in_tree else []
         for host, guest, mode in cfg + [(f.host, f.guest, f.mode) for f in vm.files]:
             try:
                 if mode is None:
@@ -40,6 +41,9 @@ def write(base: Path, vm: VmConfig, target: Path) -> None:
                 raise ConfigError(f"{vm.name}: both {taken[name]} and {host} would become {guest}")
             if name in names.folders:
                 raise ConfigError(f"{vm.name}: {host} cannot become {guest}: that is a folder")
+            if in_tree and name == names.resolve(CFG):
+                raise ConfigError(f'{vm.name}: {host} cannot become {CFG}: with channels = "dt" '
+                                  "the guest would read it and not its device tree")
             taken[name] = host
             writer.file(name, data, mode)
         writer.finish()

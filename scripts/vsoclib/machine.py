@@ -42,12 +42,17 @@ class Machine:
         self._agent = Agent(name, Channel(folder, f"{name}.agent.sock", True, self.check))
 
     @staticmethod
+    def board_arguments(memory_mib: int) -> list[str]:
+        """What the board is, but for the devices that the guest finds by itself."""
+        return ["-nodefaults", "-no-user-config", "-display", "none",
+                "-smp", "1", "-m", f"{memory_mib}M"]
+
+    @staticmethod
     def qemu_arguments(name: str, memory_mib: int, append: str) -> list[str]:
         """All but the accelerator, the kernel and our device. File names are relative to the
         state folder.
         """
-        return ["-name", name, "-nodefaults", "-no-user-config", "-display", "none",
-                "-smp", "1", "-m", f"{memory_mib}M", "-initrd", f"{name}.initrd",
+        return ["-name", name, *Machine.board_arguments(memory_mib), "-initrd", f"{name}.initrd",
                 "-append", f"{KERNEL_COMMAND_LINE} vsoc.vm={name} {append}".rstrip(),
                 "-chardev", f"socket,id=qmp,path={name}.qmp.sock,server=on,wait=off",
                 "-mon", "chardev=qmp,mode=control",

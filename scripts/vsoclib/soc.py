@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Iterable, Optional
 
-from . import accel, artifacts, channel, initrd, pct, process, server
+from . import accel, artifacts, channel, devicetree, initrd, pct, process, server
 from .config import SocConfig, load
 from .errors import ConfigError, StateError
 from .machine import Machine, role
@@ -120,7 +120,11 @@ class Soc:
         chosen = accel.choose(config.accel, qemu)
         for vm in config.vms:
             initrd.write(made.initrd, vm, self.folder / f"{vm.name}.initrd")
-            command = [*qemu, *accel.MACHINE, *chosen, "-kernel", str(made.kernel),
+            board = [*qemu, *accel.MACHINE, *chosen]
+            tree = []
+            if vm.channels == "dt":
+                tree = devicetree.write(board, vm, self.folder.path)
+            command = [*board, *tree, "-kernel", str(made.kernel),
                        *Machine.qemu_arguments(vm.name, vm.memory_mib, vm.append),
                        "-chardev", f"socket,id=board,path={server.SOCKET}",
                        "-device", f"hv-ivc,id=ivc,chardev=board,pct={TABLE},"

@@ -21,7 +21,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def soc_toml(tmp_path: Path) -> Callable[[str], Path]:
     """Writes a soc.toml beside the files that GOOD names."""
-    for name in ("platform_config.h", "guest.cfg", "app"):
+    for name in ("platform_config.h", "guest.cfg", "guest.dtsi", "app"):
         (tmp_path / name).write_text(f"{name}\n")
 
     def write(text: str) -> Path:

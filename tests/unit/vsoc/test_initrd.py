@@ -67,6 +67,21 @@ def test_two_files_for_one_place(base: Path, tmp_path: Path) -> None:
         initrd.write(base, vm, tmp_path / "out")
 
 
+@pytest.mark.skipif(shutil.which("cpio") is None, reason="cpio is not installed")
+def test_channels_in_the_device_tree_are_no_file(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    initrd.write(base, VmConfig("guest", "2", cfg=tmp_path / "a", channels="dt"), tmp_path / "out")
+    assert not (unpack(tmp_path / "out", tmp_path / "root") / "etc/nvsciipc.cfg").exists()
+
+
+def test_a_file_that_would_hide_the_device_tree(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    vm = VmConfig("guest", "2", cfg=tmp_path / "a", channels="dt",
+                  files=(GuestFile(tmp_path / "a", "/etc/./nvsciipc.cfg", None),))
+    with pytest.raises(ConfigError, match="would read it and not its device tree"):
+        initrd.write(base, vm, tmp_path / "out")
+
+
 def test_a_file_for_a_folder(base: Path, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     vm = VmConfig("guest", "2", files=(GuestFile(tmp_path / "a", "/bin/../bin", None),

@@ -32,6 +32,14 @@ def test_a_file_keeps_its_mode_and_may_have_a_colon(soc_toml: Write, tmp_path: P
     assert (file.host.name, file.guest, file.mode) == ("a:b", "/usr/bin/app", None)
 
 
+@pytest.mark.parametrize("cfg", ["guest.cfg", "guest.dtsi"])
+def test_channels_in_the_device_tree(cfg: str, soc_toml: Write) -> None:
+    text = GOOD.replace("guest.cfg", cfg).replace('run = "app"', 'channels = "dt"')
+    path = soc_toml(text)
+    assert [(vm.cfg, vm.channels) for vm in load(path).vms] == [(path.parent / cfg, "dt"),
+                                                                (None, "cfg")]
+
+
 def test_a_demo_is_good() -> None:
     config = load(Path(__file__).parents[3] / "docs/examples/two-guests/soc.toml")
     assert [vm.partition for vm in config.vms] == ["GID_GUEST_VM", "GID_UPDATE"]
@@ -64,6 +72,13 @@ BAD = {
     "accel": (("[vm.guest]", 'accel = "xen"\n[vm.guest]'), 6, "accel 'xen' is none of"),
     "timeout": (("[vm.guest]", "boot-timeout = 0\n[vm.guest]"), 6, "boot-timeout 0"),
     "no such cfg": (("guest.cfg", "other.cfg"), 8, "there is no file"),
+    "channels": (('run = "app"', 'channels = "tree"'), 10, "channels 'tree' is none of cfg, dt"),
+    "channels no string": (('run = "app"', "channels = true"), 10, "'channels' is not a string"),
+    "channels without cfg": (('memory = "1G"', 'channels = "dt"'), 14,
+                             "needs the channels: name a file as 'cfg'"),
+    "channels and -dtb": (('run = "app"', 'channels = "dt"\nqemu = ["-dtb", "x"]'), 11,
+                          "cannot be given with -dtb"),
+    "fragment as cfg": (("guest.cfg", "guest.dtsi"), 8, 'that needs channels = "dt"'),
     "pct is a folder": (("platform_config.h", "."), 4, "is a folder"),
     "no such file": (("app:/usr", "appp:/usr"), 9, "there is no file"),
     "file's form": (("app:/usr/bin/app:755", "app"), 9, "'app' is not HOST:GUEST"),
