@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct contract contract = { .rounds = 20000 };
+struct contract contract = { .rounds = 20000, .quiet_ms = 40 };
 
 static const char *running = "";
 static unsigned number;
@@ -51,11 +51,13 @@ void check_values(const char *file, int line, const char *what,
 _Noreturn static void usage(FILE *out, const char *program, const char *what)
 {
     fprintf(out,
-            "usage: %s [-n ROUNDS] both NEAR FAR\n"
-            "       %s [-n ROUNDS] near|far NEAR FAR [CONTROL CONTROL]\n\n"
+            "usage: %s [OPTION] both NEAR FAR\n"
+            "       %s [OPTION] near|far NEAR FAR [CONTROL CONTROL]\n\n"
             "%s, between the endpoints NEAR and FAR. \"both\" plays both of\n"
             "them in this process; else two processes or guests play one\n"
-            "each, with another channel to agree on what is done.\n",
+            "each, with another channel to agree on what is done.\n\n"
+            "  -n ROUNDS  of ping-pong (20000)\n"
+            "  -q MS      what is not there after so long will not come (40)\n",
             program, program, what);
     exit(out == stdout ? 0 : 2);
 }
@@ -68,11 +70,18 @@ void contract_parse(int argc, char **argv, const char *what)
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         usage(stdout, argv[0], what);
     }
-    if (argc > 2 && strcmp(argv[1], "-n") == 0) {
-        contract.rounds = (unsigned)strtoul(argv[2], NULL, 10);
-        next = 3;
+    for (; next + 1 < argc && argv[next][0] == '-'; next += 2) {
+        unsigned value = (unsigned)strtoul(argv[next + 1], NULL, 10);
+
+        if (strcmp(argv[next], "-n") == 0) {
+            contract.rounds = value;
+        } else if (strcmp(argv[next], "-q") == 0) {
+            contract.quiet_ms = (int)value;
+        } else {
+            usage(stderr, argv[0], what);
+        }
     }
-    if (contract.rounds == 0 || argc - next < 3) {
+    if (contract.rounds == 0 || contract.quiet_ms <= 0 || argc - next < 3) {
         usage(stderr, argv[0], what);
     }
     while (strcmp(argv[next], roles[contract.role]) != 0) {

@@ -25,7 +25,7 @@
 /* For what is not promised by when; TCG on a busy machine is slow. */
 #define PATIENCE_MS 20000
 /* How long nothing has to come for us to believe that nothing will. */
-#define QUIET_MS 40
+#define QUIET_MS contract.quiet_ms
 
 enum role {
     ROLE_BOTH,          /* both ends here */
@@ -41,6 +41,7 @@ struct contract {
     const char *control_near;
     const char *control_far;
     unsigned rounds;
+    int quiet_ms;
 };
 extern struct contract contract;
 

@@ -19,16 +19,15 @@ CFG = """
 TIMEOUT = 1000  # meson ends it earlier
 
 
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("backend", choices=["INTER_THREAD", "INTER_PROCESS"])
     parser.add_argument("ends", choices=["one-process", "two-processes"])
     parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM...",
-                        help="a word near:X is for the near end's process only, far:X for the other's")
+                        help="a word near:X is for the near end's process only, far:X for the "
+                             "other's")
     options = parser.parse_args()
-    sides = [("near", "far")] if options.ends == "one-process" else [("near",), ("far",)]
+    sides = [["near", "far"]] if options.ends == "one-process" else [["near"], ["far"]]
     with tempfile.TemporaryDirectory(prefix="vsoc-contract-") as folder:
         cfg = Path(folder) / "nvsciipc.cfg"
         cfg.write_text(CFG.format(backend=options.backend))
