@@ -378,6 +378,11 @@ static void *run(void *opaque)
         int nr = epoll_wait(b->epoll, events, NR_EVENTS, -1);
         int i;
 
+        if (nr < 0 && errno != EINTR) {
+            /* The application has closed what is not its own. */
+            shm_failure(errno, "other processes are not heard any more");
+            break;
+        }
         shm_lock();
         for (i = 0; i < nr; i++) {
             if (events[i].data.u64 != 0) {

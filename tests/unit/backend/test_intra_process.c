@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LINE "INTER_PROCESS a b 4 128\n"
@@ -304,8 +305,23 @@ static struct peer *peer_as(const char *cfg, unsigned uid, unsigned group)
     return peer;
 }
 
+/* Removes a lock file, of users and groups that there are not. */
+static void remove_lock_file(const char *name, struct stat *status)
+{
+    char *path = g_strconcat("/run/lock/", name, NULL);
+
+    if (stat(path, status) < 0) {
+        g_free(path);
+        path = g_strconcat("/tmp/", name, NULL);
+        g_assert_cmpint(stat(path, status), ==, 0);
+    }
+    g_assert_cmpint(g_unlink(path), ==, 0);
+    g_free(path);
+}
+
 static void test_users(void)
 {
+    struct stat status;
     struct peer *a1, *a2, *b1;
     char *cfg;
 
@@ -325,27 +341,16 @@ static void test_users(void)
     peer_free(a1);
     peer_free(a2);
     peer_free(b1);
+    remove_lock_file("nvsciipc-uid-61001", &status);
+    g_assert_cmpuint(status.st_mode & 0777, ==, 0600);
+    g_assert_cmpuint(status.st_uid, ==, 61001);
+    remove_lock_file("nvsciipc-uid-61002", &status);
     cfg_free(cfg);
-}
-
-static void assert_mode(const char *name)
-{
-    struct stat status;
-    char *path = g_strconcat("/run/lock/", name, NULL);
-
-    if (stat(path, &status) < 0) {
-        g_free(path);
-        path = g_strconcat("/tmp/", name, NULL);
-        g_assert_cmpint(stat(path, &status), ==, 0);
-    }
-    g_assert_cmpuint(status.st_mode & 0777, ==, 0660);
-    g_assert_cmpuint(status.st_gid, ==, 61009);
-    g_assert_cmpint(g_unlink(path), ==, 0);
-    g_free(path);
 }
 
 static void test_group(void)
 {
+    struct stat status;
     struct peer *member, *other, *stranger, *root;
     char *cfg;
 
@@ -371,7 +376,9 @@ static void test_group(void)
     peer_free(other);
     peer_free(stranger);
     peer_free(root);
-    assert_mode("nvsciipc-gid-61009");
+    remove_lock_file("nvsciipc-gid-61009", &status);
+    g_assert_cmpuint(status.st_mode & 0777, ==, 0660);
+    g_assert_cmpuint(status.st_gid, ==, 61009);
     cfg_free(cfg);
 }
 
@@ -457,6 +464,7 @@ static void assert_refused(const char *cfg, const char *command,
 
 static void test_limits(void)
 {
+    struct stat status;
     char *cfg = cfg_of(200);
 
     assert_refused(cfg, "files 60", NvSciError_TooManyOpenFiles,
@@ -468,6 +476,7 @@ static void test_limits(void)
         assert_refused(cfg, "become 61001 61001 0",
                        NvSciError_InsufficientResource,
                        "sysctl -w fs.mqueue.queues_max");
+        remove_lock_file("nvsciipc-uid-61001", &status);
     }
     cfg_free(cfg);
 }
@@ -599,9 +608,13 @@ static void test_stopped(void)
     char *cfg = cfg_new(LINE);
     struct peer *a = peer_new(cfg), *b = peer_new(cfg);
     char *errors;
+    int status;
 
     open_end(a, 0, "a");
     g_assert_cmpint(kill(a->pid, SIGSTOP), ==, 0);
+    /* All its threads are. */
+    g_assert_cmpint(waitpid(a->pid, &status, WUNTRACED), ==, a->pid);
+    g_assert_true(WIFSTOPPED(status));
     g_assert_cmpint(peer_ask(b, "open 0 b"), ==, NvSciError_IO);
     errors = peer_errors(b);
     g_assert_nonnull(strstr(errors, "does not answer"));
