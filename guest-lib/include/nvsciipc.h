@@ -85,9 +85,10 @@ struct NvSciIpcEndpointInfo {
 typedef struct NvSciIpcEndpointInfo NvSciIpcEndpointInfo;
 
 /**
- * Reads the configuration (/etc/nvsciipc.cfg, or the file that the environment
- * variable NVSCIIPC_CFG names, which set-uid programs ignore). A line that
- * cannot be used is reported on standard error and skipped.
+ * Reads the configuration: the file that the environment variable NVSCIIPC_CFG
+ * names (set-uid programs ignore it), else /etc/nvsciipc.cfg, else the device
+ * tree's node /chosen/nvsciipc. A line or entry that cannot be used is reported
+ * on standard error and skipped.
  *
  * Success. InvalidState: called before, without a Deinit since.
  * NoSuchEntry, NotPermitted, IsDirectory, FileTooBig, IO: the configuration

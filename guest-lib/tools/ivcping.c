@@ -108,9 +108,10 @@ static enum exit_code failed(const struct options *options, const char *call,
 {
     switch (error) {
     case NvSciError_NoSuchEntry:
-        return complain(options, "%s: no such endpoint: is it in "
-                        "/etc/nvsciipc.cfg, and its queue in the hypervisor's "
-                        "table?", call);
+        return complain(options, "%s: no such endpoint: is it in the "
+                        "configuration (/etc/nvsciipc.cfg or the device "
+                        "tree), and its queue in the hypervisor's table?",
+                        call);
     case NvSciError_Busy:
         return complain(options, "%s: somebody has it open", call);
     case NvSciError_NotPermitted:
