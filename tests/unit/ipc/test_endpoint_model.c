@@ -49,6 +49,7 @@ struct app {
     bool inside;                /* in a call */
     jmp_buf death;              /* out of that call */
     bool joined;
+    bool owes;                  /* its Reset has to wait (rule 3) */
     bool connected;
     bool readable;              /* the last look said READ */
     bool awake;                 /* has not yet seen that there is no more */
@@ -131,6 +132,7 @@ static void stop_running(unsigned side)
 
     app->endpoint = NULL;
     app->joined = false;
+    app->owes = false;
     app->connected = false;
     app->readable = false;
     app->from_epoch = 0;
@@ -160,6 +162,23 @@ static void count_reset(unsigned side)
     }
 }
 
+static uint32_t published(unsigned side)
+{
+    const struct ivc_header *own =
+        (const void *)world.channel->direction[!side];
+
+    return own->tx_state;
+}
+
+/* A Reset that had to wait has come; perhaps in the middle of a call. */
+static void note_settled(unsigned side)
+{
+    if (world.app[side].owes && published(side) != IVC_ESTABLISHED) {
+        world.app[side].owes = false;
+        count_reset(side);
+    }
+}
+
 static void app_open(unsigned side)
 {
     struct app *app = &world.app[side];
@@ -182,7 +201,8 @@ static void app_reset(unsigned side)
     app->readable = false;
     app->from_epoch = 0;
     endpoint_reset(app->endpoint);
-    /* Again: it may have been put off by what happened meanwhile. */
+    app->owes = published(side) == IVC_ESTABLISHED;
+    /* Again: the other may have acted before it was published. */
     count_reset(side);
 }
 
@@ -202,6 +222,7 @@ static void judge(unsigned sender, unsigned until)
 {
     struct app *receiver = &world.app[!sender];
 
+    note_settled(!sender);
     for (; receiver->next < until; receiver->next++) {
         const struct sent *sent = &world.app[sender].log[receiver->next];
 
@@ -214,19 +235,12 @@ static void app_look(unsigned side)
 {
     struct app *app = &world.app[side];
     unsigned began = ++world.now;
-    const struct ivc_header *own =
-        (const void *)world.channel->direction[!side];
-    bool owed = app->joined && !app->connected &&
-                own->tx_state == IVC_ESTABLISHED;
     uint32_t events;
 
     note(" %c:look", 'A' + side);
     events = endpoint_get_event(app->endpoint);
     note("=%x", events);
-    if (owed && own->tx_state != IVC_ESTABLISHED) {
-        /* Its Reset had to wait (rule 3); this is when it came. */
-        count_reset(side);
-    }
+    note_settled(side);
     if (!app->joined) {
         CHECK(events == 0);
     }
