@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +143,8 @@ static void become(unsigned uid, unsigned gid, unsigned group)
         printf("-1\n");
         return;
     }
-    /* The leak sanitizer has to look into us. */
+    /* A change of user took both. The leak sanitizer has to look into us. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     printf("%d\n", prctl(PR_SET_DUMPABLE, 1));
 }
 
@@ -209,6 +211,8 @@ int main(void)
 {
     char line[256];
 
+    /* Also if we are stopped then. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     setvbuf(stdout, NULL, _IOLBF, 0);
     while (fgets(line, sizeof(line), stdin)) {
         obey(line);
