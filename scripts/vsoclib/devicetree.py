@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Sequence
 
 from .config import FRAGMENT_SUFFIX, VmConfig
-from .errors import ConfigError, ProcessError
+from .errors import ConfigError, ProcessError, SetupError
 from .machine import Machine
 
 BACKEND_PREFIX = b"INTER_"
@@ -58,7 +58,7 @@ def _run(command: Sequence[str], what: str, folder: Path) -> bytes:
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=TIMEOUT)
     except FileNotFoundError:
-        raise ConfigError(f"{what}: there is no {command[0]}: run scripts/setup") from None
+        raise SetupError(f"{what}: there is no {command[0]}: run scripts/setup") from None
     except subprocess.TimeoutExpired as err:
         raise ProcessError(what, command, None,
                            (err.stderr or b"").decode(errors="replace")) from None

@@ -8,7 +8,7 @@ import pytest
 from vsoc_samples import CHECKOUT
 from vsoclib import devicetree
 from vsoclib.config import VmConfig
-from vsoclib.errors import ConfigError, ProcessError
+from vsoclib.errors import ConfigError, ProcessError, SetupError
 
 # As QEMU's own tree, in short.
 TREE = b"""/dts-v1/;
@@ -106,6 +106,12 @@ def test_a_qemu_that_writes_no_tree(tmp_path: Path) -> None:
     with pytest.raises(ProcessError, match="guest: QEMU does not write its device tree"):
         devicetree.write(["/bin/false"], VmConfig("guest", "2", cfg=tmp_path / "cfg",
                                                   channels="dt"), tmp_path)
+
+
+def test_no_dtc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SetupError, match="there is no dtc: run scripts/setup"):
+        add(tmp_path, "cfg", b"INTER_VM a 1\n")
 
 
 def test_a_cfg_that_is_gone(tmp_path: Path) -> None:
