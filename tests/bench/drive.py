@@ -292,10 +292,9 @@ def build() -> Path:
 
 
 def count_of(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 10_000_000:
-        raise ValueError(text)
-    return value
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is no number from 1 to 10000000")
+    return int(text)
 
 
 def main() -> int:
