@@ -266,7 +266,7 @@ static void run_kills(struct zygote *zygote, const char *own, const char *far,
                       unsigned nr_kills)
 {
     struct survivor s = { 0 };
-    unsigned connected = 0;
+    unsigned connected = 0, late = 0;
     uint64_t frames = 0;
     /*
      * The one before died in the middle of a handshake, which the survivor had
@@ -282,8 +282,11 @@ static void run_kills(struct zygote *zygote, const char *own, const char *far,
     g_assert_cmpint(NvSciIpcResetEndpointSafe(s.handle), ==,
                     NvSciError_Success);
     for (unsigned i = 0; i < nr_kills; i++) {
-        gint64 end = g_get_monotonic_time() +
-                     g_test_rand_int_range(0, MAX_LIFE_US);
+        /* Longer lives where few get as far as a connection: a busy machine. */
+        gint64 life = g_test_rand_int_range(0, MAX_LIFE_US) *
+                      (1 + i / (4 * (connected + 1)));
+        gint64 end = g_get_monotonic_time() + life;
+        gint64 died;
         pid_t child;
         bool over = false;
         unsigned resets = 0;
@@ -298,12 +301,14 @@ static void run_kills(struct zygote *zygote, const char *own, const char *far,
         resets += load(&zygote->report->resets);
         /* Nobody resets while it lives. */
         g_assert_cmpuint(resets, <=, unsure ? 2 : 0);
-        end = g_get_monotonic_time() + DEATH_MS * 1000;
-        /* Who was seen to come is seen to go, in time. */
+        died = g_get_monotonic_time();
+        end = died + PATIENCE_MS * 1000;
+        /* Who was seen to come is seen to go. */
         while (!over && (s.up || load(&zygote->report->connected) != 0)) {
             g_assert_cmpint(g_get_monotonic_time(), <, end);
             over = look(&s, false);
         }
+        late += g_get_monotonic_time() - died > DEATH_MS * 1000;
         unsure = !over;
         frames += s.received;
         if (over && resets == 0) {
@@ -315,9 +320,12 @@ static void run_kills(struct zygote *zygote, const char *own, const char *far,
             g_assert_cmpuint(load(&zygote->report->sent), ==, 0);
         }
     }
-    g_test_message("%u kills, %u connections, %" G_GUINT64_FORMAT " frames",
-                   nr_kills, connected, frames);
+    g_test_message("%u kills, %u connections, %u known late, %"
+                   G_GUINT64_FORMAT " frames", nr_kills, connected, late,
+                   frames);
     g_assert_cmpuint(connected, >, nr_kills / 10);
+    /* In time; now and then the machine has something else to do. */
+    g_assert_cmpuint(late, <=, nr_kills / 20);
     NvSciIpcDeinit();
 }
 
