@@ -247,14 +247,25 @@ class SetUp:
 
         libfdt = self._libfdt(manifest["userspace"]["suite"])
         recipe = content_key(recipe, str(libfdt), libfdt / "lib/libfdt.a")
-        sdk_key = tree_key(
-            _CHECKOUT, source_files(_CHECKOUT, build.SDK_SOURCES) + list(build.SDK_FILES), recipe
-        )
+
+        def sources_key() -> str:
+            return tree_key(
+                _CHECKOUT,
+                source_files(_CHECKOUT, build.SDK_SOURCES) + list(build.SDK_FILES),
+                recipe,
+            )
+
+        sdk_key = sources_key()
         for machine, what in (("host", "this machine"), ("aarch64", "the guest")):
             if self._changed(f"sdk-{machine}", sdk_key, _BUILD / "sdk" / machine):
                 with self._step(f"build libraries and tools for {what}", f"sdk-{machine}") as step:
                     build.build_sdk(step, _CHECKOUT, machine, libfdt, recipe)
-                self._note(f"sdk-{machine}", sdk_key)
+                if sources_key() == sdk_key:
+                    self._note(f"sdk-{machine}", sdk_key)
+                else:
+                    # Somebody edited a source meanwhile. An object that is older in content may
+                    # be newer in time, and ninja would keep it for good.
+                    shutil.rmtree(_BUILD / "meson" / machine)
 
         initrd = _BUILD / "initrd.cpio"
         initrd_key = content_key(base_key, driver_key, sdk_key)
