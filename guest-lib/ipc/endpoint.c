@@ -242,6 +242,23 @@ static bool is_dead(struct endpoint *ep, uint32_t word, struct far_status far)
 }
 
 /*
+ * We have just published ESTABLISHED. What we published before was out for any
+ * successor to take until then, so who can have taken it counts in the status
+ * of now. If the generation moved since we met, it may be a dead one's frames
+ * that lie here, or a living one's that are still coming: none may be lost.
+ */
+static void make_sure(struct endpoint *ep)
+{
+    struct far_status far = far_status(ep);
+
+    if (far.generation != ep->met.generation) {
+        ep->uncertain = true;
+        /* Not gone: if this one is dead by now, that is a departure. */
+        ep->met = (struct far_status) { .generation = far.generation };
+    }
+}
+
+/*
  * Takes the row of the table that is due, if any; the channel is not up. Both
  * locks are held. answer_only: an ACK that is there is not for the SYNC that
  * we have only just published. Returns whether the bell is due.
@@ -256,6 +273,7 @@ static bool shake_hands(struct endpoint *ep, bool answer_only)
     uint32_t word = ivc_peer_state(&ep->ivc);
     struct far_status far = far_status(ep);
     bool dead, bell, accepted;
+    enum ivc_step step;
 
     if (far.gone) {
         word = ivc_peer_state(&ep->ivc);
@@ -275,29 +293,15 @@ static bool shake_hands(struct endpoint *ep, bool answer_only)
          */
         return bell || ep->woken;
     }
-    if (ep->ivc.state == IVC_ACK) {
-        /*
-         * Our ACK was out for any successor to take. If the generation moved
-         * since, it may be a dead one's frames that lie here, or a living
-         * one's that are still coming: neither may be lost. The status after
-         * the word again: it may be a successor that has written it.
-         */
-        if (far.gone) {
-            far = far_status(ep);
-        }
-        if (far.generation != ep->met.generation) {
-            ep->uncertain = true;
-            /* Not gone: if this one is dead by now, that is a departure. */
-            ep->met = (struct far_status) { .generation = far.generation };
-        }
-    } else {
+    if (ep->ivc.state != IVC_ACK) {
         ep->uncertain = false;
         ep->met = far;
     }
-    if (ivc_step(&ep->ivc, word) != IVC_STEP_NOTHING) {
-        bell = true;
+    step = ivc_step(&ep->ivc, word);
+    if (step == IVC_STEP_OPENED || step == IVC_STEP_CONFIRMED) {
+        make_sure(ep);
     }
-    return bell;
+    return bell || step != IVC_STEP_NOTHING;
 }
 
 /* The application has not advanced over a frame of the channel that ended. */

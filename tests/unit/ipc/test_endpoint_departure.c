@@ -358,6 +358,51 @@ static void test_ack_taken_while_looking(void)
     pair_end(&pair);
 }
 
+/* Just after the survivor has read the status of one who is there. */
+static void replace_when_met(void *opaque, unsigned end, enum mem_point point)
+{
+    (void)opaque;
+    if (end == 0 && point == MEM_AFTER_STATUS) {
+        looking->channel->hook = NULL;
+        pair_kill(looking, 1);
+        pair_open(looking, 1);
+        endpoint_reset(looking->b);
+        /* Takes the survivor's ACK, or answers its SYNC. */
+        endpoint_get_event(looking->b);
+    }
+}
+
+static void test_replaced_while_shaking_hands(void)
+{
+    for (unsigned both_ack = 0; both_ack < 2; both_ack++) {
+        struct pair pair;
+
+        pair_begin(&pair, 4);
+        endpoint_reset(pair.a);
+        endpoint_reset(pair.b);
+        if (both_ack) {
+            /* Played: each has seen the other's SYNC before its ACK. */
+            own_header(&pair, 1)->tx_state = IVC_SYNC;
+            assert_event(pair.a, 0);
+            own_header(&pair, 1)->tx_state = IVC_ACK;
+        } else {
+            assert_event(pair.b, 0);
+        }
+        g_assert_cmpuint(state_of(&pair, 0), ==,
+                         both_ack ? IVC_ACK : IVC_SYNC);
+        g_assert_cmpuint(state_of(&pair, 1), ==, IVC_ACK);
+        looking = &pair;
+        pair.channel->hook = replace_when_met;
+        assert_event(pair.a, EST | WRITE | EMPTY);
+        endpoint_get_event(pair.b);
+        assert_put(pair.b, 4);
+        assert_event(pair.a, READ | WRITE | EMPTY);
+        assert_get(pair.a, 4);
+        assert_event(pair.b, WRITE | EMPTY);
+        pair_end(&pair);
+    }
+}
+
 /* Between word and status one comes, sends and dies, and another one comes. */
 static void pass_by(void *opaque, unsigned end, enum mem_point point)
 {
@@ -461,6 +506,8 @@ int main(int argc, char **argv)
                     test_ack_taken_by_successor);
     g_test_add_func("/endpoint/departure/ack-taken-while-looking",
                     test_ack_taken_while_looking);
+    g_test_add_func("/endpoint/departure/replaced-while-shaking-hands",
+                    test_replaced_while_shaking_hands);
     g_test_add_func("/endpoint/departure/ack-taken-in-passing",
                     test_ack_taken_in_passing);
     g_test_add_func("/endpoint/departure/uncertain",
