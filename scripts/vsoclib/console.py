@@ -10,6 +10,7 @@ import select
 import socket
 import sys
 import termios
+import time
 import tty
 from pathlib import Path
 from typing import Optional
@@ -62,6 +63,19 @@ class Watch:
                 self.panic = self.panic or news["panic"].decode(errors="replace")
             else:
                 self.failed = self.failed or news["failed"].decode(errors="replace")
+
+
+    def let_finish(self) -> None:
+        """Waits until the guest prints no more: a panicking kernel says what happened first, and
+        how it came to that after. At most two seconds."""
+        end = time.monotonic() + 2
+        quiet = time.monotonic()
+        size = -1
+        while time.monotonic() < end and time.monotonic() - quiet < 0.3:
+            now = self._log.stat().st_size if self._log.exists() else 0
+            if now != size:
+                size, quiet = now, time.monotonic()
+            time.sleep(0.05)
 
 
 def attach(folder: Folder, name: str) -> None:

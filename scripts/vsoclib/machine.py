@@ -102,6 +102,7 @@ class Machine:
         self.check_process()
         self._watch.look()
         if self._watch.panic is not None:
+            self._watch.let_finish()
             raise PanicError(self.name, self._watch.panic, self.console())
 
     def state(self) -> str:
