@@ -64,7 +64,6 @@ class Watch:
             else:
                 self.failed = self.failed or news["failed"].decode(errors="replace")
 
-
     def let_finish(self) -> None:
         """Waits until the guest prints no more: a panicking kernel says what happened first, and
         how it came to that after. At most two seconds."""
