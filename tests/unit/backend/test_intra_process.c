@@ -288,6 +288,15 @@ static void test_names(void)
     cfg_free(cfg);
 }
 
+/*
+ * Users and groups that there are not, of this process alone: lock files are
+ * the machine's, and somebody else may run the same test.
+ */
+static unsigned nobody(unsigned nr)
+{
+    return 100000 + (unsigned)getpid() * 16 + nr;
+}
+
 static bool need_root(void)
 {
     if (geteuid() != 0) {
@@ -306,8 +315,9 @@ static struct peer *peer_as(const char *cfg, unsigned uid, unsigned group)
 }
 
 /* Removes a lock file, of users and groups that there are not. */
-static void remove_lock_file(const char *name, struct stat *status)
+static void remove_lock_file(const char *kind, unsigned id, struct stat *status)
 {
+    char *name = g_strdup_printf("nvsciipc-%s-%u", kind, id);
     char *path = g_strconcat("/run/lock/", name, NULL);
 
     if (stat(path, status) < 0) {
@@ -317,6 +327,7 @@ static void remove_lock_file(const char *name, struct stat *status)
     }
     g_assert_cmpint(g_unlink(path), ==, 0);
     g_free(path);
+    g_free(name);
 }
 
 static void test_users(void)
@@ -329,9 +340,9 @@ static void test_users(void)
         return;
     }
     cfg = cfg_new(LINE);
-    a1 = peer_as(cfg, 61001, 0);
-    a2 = peer_as(cfg, 61002, 0);
-    b1 = peer_as(cfg, 61001, 0);
+    a1 = peer_as(cfg, nobody(1), 0);
+    a2 = peer_as(cfg, nobody(2), 0);
+    b1 = peer_as(cfg, nobody(1), 0);
     open_end(a1, 0, "a");
     open_end(a2, 0, "a");
     open_end(b1, 0, "b");
@@ -341,10 +352,10 @@ static void test_users(void)
     peer_free(a1);
     peer_free(a2);
     peer_free(b1);
-    remove_lock_file("nvsciipc-uid-61001", &status);
+    remove_lock_file("uid", nobody(1), &status);
     g_assert_cmpuint(status.st_mode & 0777, ==, 0600);
-    g_assert_cmpuint(status.st_uid, ==, 61001);
-    remove_lock_file("nvsciipc-uid-61002", &status);
+    g_assert_cmpuint(status.st_uid, ==, nobody(1));
+    remove_lock_file("uid", nobody(2), &status);
     cfg_free(cfg);
 }
 
@@ -352,15 +363,17 @@ static void test_group(void)
 {
     struct stat status;
     struct peer *member, *other, *stranger, *root;
-    char *cfg;
+    char *cfg, *line;
 
     if (!need_root()) {
         return;
     }
-    cfg = cfg_new("INTER_PROCESS a b 4 128 61009\n");
-    member = peer_as(cfg, 61001, 61009);
-    other = peer_as(cfg, 61002, 61009);
-    stranger = peer_as(cfg, 61003, 0);
+    line = g_strdup_printf("INTER_PROCESS a b 4 128 %u\n", nobody(9));
+    cfg = cfg_new(line);
+    g_free(line);
+    member = peer_as(cfg, nobody(1), nobody(9));
+    other = peer_as(cfg, nobody(2), nobody(9));
+    stranger = peer_as(cfg, nobody(3), 0);
     root = peer_new(cfg);
     open_end(member, 0, "a");
     g_assert_cmpint(peer_ask(stranger, "open 0 b"), ==,
@@ -376,9 +389,9 @@ static void test_group(void)
     peer_free(other);
     peer_free(stranger);
     peer_free(root);
-    remove_lock_file("nvsciipc-gid-61009", &status);
+    remove_lock_file("gid", nobody(9), &status);
     g_assert_cmpuint(status.st_mode & 0777, ==, 0660);
-    g_assert_cmpuint(status.st_gid, ==, 61009);
+    g_assert_cmpuint(status.st_gid, ==, nobody(9));
     cfg_free(cfg);
 }
 
@@ -472,11 +485,13 @@ static void test_limits(void)
     assert_refused(cfg, "queues 4000", NvSciError_TooManyOpenFiles,
                    "RLIMIT_MSGQUEUE, 4000 bytes");
     if (queues_are_ours) {
+        char *become = g_strdup_printf("become %u %u 0", nobody(1), nobody(1));
+
         set_queues_max(256);
-        assert_refused(cfg, "become 61001 61001 0",
-                       NvSciError_InsufficientResource,
+        assert_refused(cfg, become, NvSciError_InsufficientResource,
                        "sysctl -w fs.mqueue.queues_max");
-        remove_lock_file("nvsciipc-uid-61001", &status);
+        remove_lock_file("uid", nobody(1), &status);
+        g_free(become);
     }
     cfg_free(cfg);
 }
