@@ -18,6 +18,9 @@
 
 #define IVC_INFO_PAGE_SIZE 0x10000u
 
+/* Ours: peers[1] of a channel to another chip, + the remote device number. */
+#define IVC_INFO_C2C_PEER 0x100u
+
 /* followed by areas[nr_areas], queues[nr_queues], mempools[nr_mempools] */
 struct ivc_info_page {
     uint32_t nr_queues;

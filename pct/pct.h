@@ -16,6 +16,11 @@
 #define PCT_MAX_NUM_IVC_QUEUES 512u
 #define PCT_MAX_NUM_GUESTS 16u      /* ids 0..15 */
 #define PCT_NAME_SIZE 32u           /* with the NUL */
+#define PCT_MAX_NUM_C2C 16u
+#define PCT_C2C_MAX_DEVICE 99u      /* two digits in nvsciipc.cfg */
+/* Of channels to another chip, whose frames travel in messages. */
+#define PCT_C2C_MAX_FRAME_SIZE 0x100000u
+#define PCT_C2C_MAX_SIZE 0x4000000u /* of one direction */
 
 struct pct_partition {
     char name[PCT_NAME_SIZE];       /* "GID_GUEST_VM" */
@@ -30,11 +35,22 @@ struct pct_queue {
     bool use_msi;
 };
 
+/* A channel to another chip: our end of it. */
+struct pct_c2c {
+    uint32_t device;                /* number of our end */
+    uint32_t owner;                 /* partition id */
+    uint32_t remote;                /* device number of the far end */
+    uint32_t nframes;
+    uint32_t frame_size;            /* bytes */
+};
+
 struct pct {
     uint32_t nr_partitions;
     struct pct_partition partitions[PCT_MAX_NUM_GUESTS];
     uint32_t nr_queues;
     struct pct_queue queues[PCT_MAX_NUM_IVC_QUEUES];    /* by rising id */
+    uint32_t nr_c2c;
+    struct pct_c2c c2c[PCT_MAX_NUM_C2C];                /* by rising device */
 };
 
 /* The rules a table must keep; pct_rule_name() gives each one's name. */

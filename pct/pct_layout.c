@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ivc_geometry.h"
+#include "ivc_info_page.h"
 
 /* The odd queue of a loopback pair lies in the area of the even one. */
 static bool shares_area(const struct pct_queue *queue)
@@ -164,6 +165,26 @@ void pct_view(const struct pct *pct, const struct pct_layout *layout,
         } else {
             slot->bar_offset = view->bar_size;
             view->bar_size += layout->places[i].area_size;
+        }
+    }
+}
+
+void pct_c2c_table(const struct pct *pct, uint32_t partition,
+                   struct pct *table)
+{
+    memset(table, 0, sizeof(*table));
+    table->nr_partitions = pct->nr_partitions;
+    memcpy(table->partitions, pct->partitions, sizeof(table->partitions));
+    for (uint32_t i = 0; i < pct->nr_c2c; i++) {
+        const struct pct_c2c *c2c = &pct->c2c[i];
+
+        if (c2c->owner == partition) {
+            table->queues[table->nr_queues++] = (struct pct_queue) {
+                .id = c2c->device,
+                .peers = { partition, IVC_INFO_C2C_PEER + c2c->remote },
+                .nframes = c2c->nframes,
+                .frame_size = c2c->frame_size,
+            };
         }
     }
 }

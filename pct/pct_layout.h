@@ -104,6 +104,14 @@ void pct_view(const struct pct *pct, const struct pct_layout *layout,
               uint32_t partition, struct pct_view *view);
 
 /*
+ * The channels to other chips of one partition as a table of their own, whose
+ * queues go to pct_layout(), pct_view() and pct_info_write() as any others:
+ * ids are device numbers, peers the partition and IVC_INFO_C2C_PEER + remote.
+ */
+void pct_c2c_table(const struct pct *pct, uint32_t partition,
+                   struct pct *table);
+
+/*
  * The slot of the end that doorbell (vector, bit) rings; -1: none of ours. The
  * far end of a slot is rung by the vector and bit of places[slot.far_queue].
  */

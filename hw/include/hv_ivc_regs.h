@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hv-ivc as a guest sees it: PCI identity, BARs, registers.
- * docs/specs/hv-ivc.md is the specification. Compiles in the kernel and QEMU.
+ * hv-ivc and hv-c2c as a guest sees them: PCI identity, BARs, registers.
+ * docs/specs/hv-ivc.md and hv-c2c.md are the specification. Compiles in the
+ * kernel and QEMU.
  */
 #ifndef VSOC_HV_IVC_REGS_H
 #define VSOC_HV_IVC_REGS_H
 
 #define HV_IVC_PCI_VENDOR_ID 0x1234     /* QEMU's experimental vendor id */
 #define HV_IVC_PCI_DEVICE_ID 0x4956     /* "IV" */
+#define HV_C2C_PCI_DEVICE_ID 0x4332     /* "C2": the same but for the below */
 #define HV_IVC_PCI_REVISION  1
 
 #define HV_IVC_BAR_REGS  0      /* registers and info page, 32-bit */
@@ -27,9 +29,10 @@
 #define HV_IVC_REG_ENDPOINT(slot) (0x1000 + 4 * (slot))
 
 #define HV_IVC_ID      0x43564948   /* "HIVC" */
+#define HV_C2C_ID      0x43324348   /* "HC2C" */
 #define HV_IVC_VERSION 0x00010000   /* major << 16 | minor */
 
-#define HV_IVC_LINK_UP 0x1          /* the ivshmem-server is there */
+#define HV_IVC_LINK_UP 0x1          /* ivshmem-server, or the far chip, is there */
 #define HV_IVC_ENDPOINT_OPEN 0x1    /* this queue is held open here */
 
 #define HV_IVC_INFO_OFFSET 0x10000
@@ -47,6 +50,13 @@
 #define HV_IVC_STATE_UNKNOWN 0u
 #define HV_IVC_STATE_OPEN    1u
 #define HV_IVC_STATE_GONE    2u
+#define HV_IVC_ERRORS_SHIFT  4      /* hv-c2c: why it was left, HV_C2C_ERROR_* */
+#define HV_IVC_ERRORS_MASK   0xfu
 #define HV_IVC_GEN_SHIFT     8
+
+/* The API's asynchronous error bits, in their order. */
+#define HV_C2C_ERROR_TRANSFER   0x1u    /* messages were lost or repeated */
+#define HV_C2C_ERROR_LINK       0x2u    /* the connection broke */
+#define HV_C2C_ERROR_VALIDATION 0x8u    /* a violation, or a refusal */
 
 #endif

@@ -67,6 +67,8 @@ static_assert(sizeof(struct nvipc_ivc_info) == 40, "nvipc_ivc_info");
 #define NVIPC_IVC_FAR_UNKNOWN    0u	/* nothing was said yet */
 #define NVIPC_IVC_FAR_OPEN       1u	/* somebody holds it open */
 #define NVIPC_IVC_FAR_GONE       2u	/* who held it has died or closed it */
+#define NVIPC_IVC_FAR_ERR_SHIFT  4	/* bits 7..4, chip-to-chip: why it went */
+#define NVIPC_IVC_FAR_ERR_MASK   0xfu	/* NV_SCI_ASYNC_PCIE_*; 0 a mere close */
 #define NVIPC_IVC_FAR_GEN_SHIFT  8	/* bits 31..8: departures, modulo 2^24 */
 
 #endif
