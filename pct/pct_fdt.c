@@ -195,10 +195,38 @@ static bool read_queue(const struct reader *reader, int node, struct pct *pct)
     return true;
 }
 
+static bool read_c2c(const struct reader *reader, int node, struct pct *pct)
+{
+    struct pct_c2c read = { .device = 0 };
+    struct property properties[] = {
+        { "reg", CELLS, &read.device, 1, false },
+        { "owner", CELLS, &read.owner, 1, false },
+        { "remote", CELLS, &read.remote, 1, false },
+        { "nframes", CELLS, &read.nframes, 1, false },
+        { "frame-size", CELLS, &read.frame_size, 1, false },
+    };
+    uint32_t i = pct->nr_c2c;
+
+    if (i == PCT_MAX_NUM_C2C) {
+        return refuse(reader, node, "more than %u c2c devices",
+                      PCT_MAX_NUM_C2C);
+    }
+    if (!read_node(reader, node, properties, 5) ||
+        !refuse_children(reader, node)) {
+        return false;
+    }
+    for (; i > 0 && pct->c2c[i - 1].device > read.device; i--) {
+        pct->c2c[i] = pct->c2c[i - 1];
+    }
+    pct->c2c[i] = read;
+    pct->nr_c2c++;
+    return true;
+}
+
 typedef bool read_child(const struct reader *reader, int node,
                         struct pct *pct);
 
-/* Reads the nodes below /partitions or /queues. */
+/* Reads the nodes below /partitions, /queues or /c2c. */
 static bool read_list(const struct reader *reader, int node, struct pct *pct,
                       read_child *child)
 {
@@ -231,7 +259,17 @@ static bool read_root(const struct reader *reader, struct pct *pct)
         { "compatible", STRING, compatible, sizeof(compatible), false },
         { "version", CELLS, &version, 1, false },
     };
-    bool partitions = false, queues = false;
+    struct {
+        const char *name;
+        read_child *child;
+        bool optional;
+        bool seen;
+    } lists[] = {
+        { "partitions", read_partition, false, false },
+        { "queues", read_queue, false, false },
+        { "c2c", read_c2c, true, false },
+    };
+    const int nr_lists = sizeof(lists) / sizeof(lists[0]);
     int node;
 
     if (!read_node(reader, 0, properties, 2)) {
@@ -247,29 +285,27 @@ static bool read_root(const struct reader *reader, struct pct *pct)
     }
     fdt_for_each_subnode(node, reader->fdt, 0) {
         const char *name = fdt_get_name(reader->fdt, node, NULL);
-        bool *seen;
-        read_child *child;
+        int i = 0;
 
-        if (name != NULL && strcmp(name, "partitions") == 0) {
-            seen = &partitions;
-            child = read_partition;
-        } else if (name != NULL && strcmp(name, "queues") == 0) {
-            seen = &queues;
-            child = read_queue;
-        } else {
+        while (i < nr_lists &&
+               (name == NULL || strcmp(name, lists[i].name) != 0)) {
+            i++;
+        }
+        if (i == nr_lists) {
             return refuse(reader, node, "unknown node");
         }
-        if (*seen) {
+        if (lists[i].seen) {
             return refuse(reader, node, "given twice");
         }
-        *seen = true;
-        if (!read_list(reader, node, pct, child)) {
+        lists[i].seen = true;
+        if (!read_list(reader, node, pct, lists[i].child)) {
             return false;
         }
     }
-    if (!partitions || !queues) {
-        return refuse(reader, 0, "node /%s is missing",
-                      partitions ? "queues" : "partitions");
+    for (int i = 0; i < nr_lists; i++) {
+        if (!lists[i].seen && !lists[i].optional) {
+            return refuse(reader, 0, "node /%s is missing", lists[i].name);
+        }
     }
     return true;
 }
@@ -360,12 +396,29 @@ static int write_queue(void *blob, const struct pct_queue *queue)
     return error;
 }
 
+static int write_c2c(void *blob, const struct pct_c2c *c2c)
+{
+    char node[32];
+    int error = 0;
+
+    snprintf(node, sizeof(node), "device@%" PRIx32, c2c->device);
+    DO(fdt_begin_node(blob, node));
+    DO(fdt_property_u32(blob, "reg", c2c->device));
+    DO(fdt_property_u32(blob, "owner", c2c->owner));
+    DO(fdt_property_u32(blob, "remote", c2c->remote));
+    DO(fdt_property_u32(blob, "nframes", c2c->nframes));
+    DO(fdt_property_u32(blob, "frame-size", c2c->frame_size));
+    DO(fdt_end_node(blob));
+    return error;
+}
+
 long pct_to_fdt(const struct pct *pct, void *blob, size_t size)
 {
     int error = 0;
 
     if (pct->nr_partitions > PCT_MAX_NUM_GUESTS ||
         pct->nr_queues > PCT_MAX_NUM_IVC_QUEUES ||
+        pct->nr_c2c > PCT_MAX_NUM_C2C ||
         size > PCT_FDT_MAX_SIZE) {
         return -1;
     }
@@ -385,6 +438,13 @@ long pct_to_fdt(const struct pct *pct, void *blob, size_t size)
         DO(write_queue(blob, &pct->queues[i]));
     }
     DO(fdt_end_node(blob));
+    if (pct->nr_c2c > 0) {
+        DO(begin_list(blob, "c2c"));
+        for (uint32_t i = 0; i < pct->nr_c2c; i++) {
+            DO(write_c2c(blob, &pct->c2c[i]));
+        }
+        DO(fdt_end_node(blob));
+    }
     DO(fdt_end_node(blob));
     DO(fdt_finish(blob));
     return error == 0 ? (long)fdt_totalsize(blob) : -1;
