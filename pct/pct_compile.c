@@ -23,12 +23,15 @@
 #undef nframes
 #undef frame_size
 #undef use_msi
+#undef owner
+#undef remote
 
 #define NR_PARTITIONS \
     (sizeof(pct_source_partitions) / sizeof(pct_source_partitions[0]))
 
-/* Which entry of the source each queue of the model came from. */
-static const struct pct_source_queue *origins[PCT_SOURCE_QUEUES];
+/* Which entry of the source each queue and c2c device of the model is from. */
+static const struct pct_source_queue *queue_origins[PCT_MAX_NUM_IVC_QUEUES];
+static const struct pct_source_device *device_origins[PCT_MAX_NUM_C2C];
 static unsigned nr_faults;
 
 static void say_where(struct pct_source_at at, const char *file)
@@ -41,25 +44,53 @@ static void say_where(struct pct_source_at at, const char *file)
     nr_faults++;
 }
 
-/* The place of what the rule is about, or else of the entry. */
-static struct pct_source_at place(const struct pct_source_queue *queue,
-                                  enum pct_rule rule)
+/* The place of what a rule is about, or else of the entry: of any member. */
+static struct pct_source_at place(struct pct_source_at at,
+                                  const struct pct_source_at members[4])
 {
-    const struct pct_source_at all[] = {
+    for (int i = 0; i < 4 && at.file == NULL; i++) {
+        at = members[i];
+    }
+    return at;
+}
+
+static struct pct_source_at queue_place(const struct pct_source_queue *queue,
+                                        enum pct_rule rule)
+{
+    const struct pct_source_at members[] = {
         queue->peers_at, queue->nframes_at, queue->frame_size_at,
         queue->use_msi_at,
     };
-    struct pct_source_at at = { NULL, 0 };
 
-    if (rule == PCT_RULE_NFRAMES) {
-        at = queue->nframes_at;
-    } else if (rule == PCT_RULE_FRAME_SIZE) {
-        at = queue->frame_size_at;
+    switch (rule) {
+    case PCT_RULE_NFRAMES:
+        return place(queue->nframes_at, members);
+    case PCT_RULE_FRAME_SIZE:
+        return place(queue->frame_size_at, members);
+    default:
+        return place(queue->peers_at, members);
     }
-    for (int i = 0; i < 4 && at.file == NULL; i++) {
-        at = all[i];
+}
+
+static struct pct_source_at device_place(
+    const struct pct_source_device *device, enum pct_rule rule)
+{
+    const struct pct_source_at members[] = {
+        device->owner_at, device->remote_at, device->nframes_at,
+        device->frame_size_at,
+    };
+
+    switch (rule) {
+    case PCT_RULE_C2C_REMOTE:
+        return place(device->remote_at, members);
+    case PCT_RULE_C2C_NFRAMES:
+        return place(device->nframes_at, members);
+    case PCT_RULE_C2C_FRAME_SIZE:
+    case PCT_RULE_C2C_SIZE:
+        return place(device->frame_size_at, members);
+    default:
+        return place(device->owner_at, members);
     }
-    return at;
 }
 
 static void report(const struct pct *pct, const struct pct_fault *fault,
@@ -77,10 +108,22 @@ static void report(const struct pct *pct, const struct pct_fault *fault,
         say_where(pct_source_partitions[fault->index].at, partitions);
         break;
     case PCT_RULE_QUEUE_COUNT:
+    case PCT_RULE_C2C_COUNT:
         say_where((struct pct_source_at){ NULL, 0 }, file);
         break;
+    case PCT_RULE_C2C_DEVICE:
+    case PCT_RULE_C2C_TWICE:
+    case PCT_RULE_C2C_OWNER:
+    case PCT_RULE_C2C_REMOTE:
+    case PCT_RULE_C2C_NFRAMES:
+    case PCT_RULE_C2C_FRAME_SIZE:
+    case PCT_RULE_C2C_SIZE:
+        say_where(device_place(device_origins[fault->index], fault->rule),
+                  file);
+        break;
     default:
-        say_where(place(origins[fault->index], fault->rule), file);
+        say_where(queue_place(queue_origins[fault->index], fault->rule),
+                  file);
         break;
     }
     pct_fault_text(pct, fault, text, sizeof(text));
@@ -88,16 +131,16 @@ static void report(const struct pct *pct, const struct pct_fault *fault,
 }
 
 /* A value of the source as one of the model; says so if it does not fit. */
-static uint32_t number(long long value, uint32_t id, const char *member,
-                       struct pct_source_at at, long long most,
-                       const char *file)
+static uint32_t number(long long value, const char *what, uint32_t id,
+                       const char *member, struct pct_source_at at,
+                       long long most, const char *file)
 {
     if (value >= 0 && value <= most) {
         return (uint32_t)value;
     }
     say_where(at, file);
-    fprintf(stderr, "queue %u: rule number: .%s is %lld; use 0 to %lld\n", id,
-            member, value, most);
+    fprintf(stderr, "%s %u: rule number: .%s is %lld; use 0 to %lld\n", what,
+            id, member, value, most);
     return 0;
 }
 
@@ -108,22 +151,27 @@ static uint32_t peer(const struct pct_source_queue *queue, uint32_t id,
         return 0;
     }
     if (queue->peers[side] == 0) {
-        say_where(place(queue, PCT_RULE_PEERS), file);
+        say_where(queue_place(queue, PCT_RULE_PEERS), file);
         fprintf(stderr, "queue %u: rule peers: peer %d is missing (or 0); "
                 "write .peers = {GID_A, GID_B}, names of partitions\n", id,
                 side + 1);
         return 0;
     }
-    return number(queue->peers[side], id, "peers", queue->peers_at, UINT32_MAX,
-                  file);
+    return number(queue->peers[side], "queue", id, "peers", queue->peers_at,
+                  UINT32_MAX, file);
 }
 
 /* An entry that was not written is all zeros. */
-static bool is_written(const struct pct_source_queue *queue)
+static bool is_written(const void *entry, size_t size)
 {
-    static const struct pct_source_queue nothing;
+    const unsigned char *bytes = entry;
 
-    return memcmp(queue, &nothing, sizeof(nothing)) != 0;
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void read_queues(struct pct *pct, const char *file)
@@ -131,25 +179,89 @@ static void read_queues(struct pct *pct, const char *file)
     for (uint32_t id = 0; id < PCT_SOURCE_QUEUES; id++) {
         const struct pct_source_queue *source = &platform_config.ivc.queue[id];
 
-        if (!is_written(source)) {
+        if (!is_written(source, sizeof(*source))) {
             continue;
         }
         /* Too many are counted, for the rule queue-count, but not kept. */
         if (pct->nr_queues < PCT_MAX_NUM_IVC_QUEUES) {
-            origins[pct->nr_queues] = source;
+            queue_origins[pct->nr_queues] = source;
             pct->queues[pct->nr_queues] = (struct pct_queue){
                 .id = id,
                 .peers = { peer(source, id, 0, file),
                            peer(source, id, 1, file) },
-                .nframes = number(source->nframes, id, "nframes",
+                .nframes = number(source->nframes, "queue", id, "nframes",
                                   source->nframes_at, UINT32_MAX, file),
-                .frame_size = number(source->frame_size, id, "frame_size",
-                                     source->frame_size_at, UINT32_MAX, file),
-                .use_msi = number(source->use_msi, id, "use_msi",
+                .frame_size = number(source->frame_size, "queue", id,
+                                     "frame_size", source->frame_size_at,
+                                     UINT32_MAX, file),
+                .use_msi = number(source->use_msi, "queue", id, "use_msi",
                                   source->use_msi_at, 1, file),
             };
         }
         pct->nr_queues++;
+    }
+}
+
+static uint32_t owner(const struct pct_source_device *device, uint32_t id,
+                      const char *file)
+{
+    if (device->owner == PCT_SOURCE_PARTITION_0) {
+        return 0;
+    }
+    if (device->owner == 0) {
+        say_where(device_place(device, PCT_RULE_C2C_OWNER), file);
+        fprintf(stderr, "c2c device %u: rule c2c-owner: .owner is missing (or "
+                "0); write .owner = GID_A, the name of a partition\n", id);
+        return 0;
+    }
+    return number(device->owner, "c2c device", id, "owner", device->owner_at,
+                  UINT32_MAX, file);
+}
+
+/* 0 is a device, so that nothing but its place tells that it was written. */
+static uint32_t remote(const struct pct_source_device *device, uint32_t id,
+                       const char *file)
+{
+    if (device->remote == 0 && device->remote_at.file == NULL) {
+        say_where(device_place(device, PCT_RULE_C2C_REMOTE), file);
+        fprintf(stderr, "c2c device %u: rule c2c-remote: .remote is missing; "
+                "write .remote = N, the far chip's device number\n", id);
+        return 0;
+    }
+    if (device->remote < 0 || device->remote > UINT32_MAX) {
+        say_where(device_place(device, PCT_RULE_C2C_REMOTE), file);
+        fprintf(stderr, "c2c device %u: rule c2c-remote: %lld is no device "
+                "number; use 0 to %u\n", id, device->remote,
+                PCT_C2C_MAX_DEVICE);
+        return 0;
+    }
+    return (uint32_t)device->remote;
+}
+
+static void read_c2c(struct pct *pct, const char *file)
+{
+    for (uint32_t id = 0; id < PCT_SOURCE_DEVICES; id++) {
+        const struct pct_source_device *source =
+            &platform_config.c2c.device[id];
+
+        if (!is_written(source, sizeof(*source))) {
+            continue;
+        }
+        /* As of queues: counted, for the rule c2c-count, but not kept. */
+        if (pct->nr_c2c < PCT_MAX_NUM_C2C) {
+            device_origins[pct->nr_c2c] = source;
+            pct->c2c[pct->nr_c2c] = (struct pct_c2c){
+                .device = id,
+                .owner = owner(source, id, file),
+                .remote = remote(source, id, file),
+                .nframes = number(source->nframes, "c2c device", id, "nframes",
+                                  source->nframes_at, UINT32_MAX, file),
+                .frame_size = number(source->frame_size, "c2c device", id,
+                                     "frame_size", source->frame_size_at,
+                                     UINT32_MAX, file),
+            };
+        }
+        pct->nr_c2c++;
     }
 }
 
@@ -275,6 +387,7 @@ int main(int argc, char **argv)
         return 1;
     }
     read_queues(&pct, argv[optind]);
+    read_c2c(&pct, argv[optind]);
     if (nr_faults != 0) {
         return 1;
     }
