@@ -17,6 +17,7 @@ TOP = Path(__file__).resolve().parents[3]
 DATA = TOP / "tests/data/pct"
 MK = DATA / "server-partitions.mk"
 GENERIC = TOP / "pct/platforms/generic/platform_config.h"
+TWO_CHIPS = TOP / "pct/platforms/two-chips"
 
 sys.path.insert(0, str(TOP / "scripts"))
 from vsoclib import pct  # noqa: E402
@@ -293,6 +294,19 @@ def test_generic_platform() -> None:
     assert any(queue["use_msi"] for queue in queues.values())
 
 
+def test_two_chips_platform() -> None:
+    """What the one has, the other has crosswise."""
+    ends = {}
+    for chip in ("a", "b"):
+        table = pct.dump(TWO_CHIPS / f"chip-{chip}" / SOURCE)
+        assert any(queue["id"] == 255 for queue in table["queues"])
+        ends[chip] = [(end["owner"], end["device"], end["remote"], end["nframes"],
+                       end["frame_size"]) for end in table["c2c"]]
+    assert len(ends["a"]) == 5
+    assert sorted((owner, remote, device, nframes, frame_size)
+                  for owner, device, remote, nframes, frame_size in ends["a"]) == sorted(ends["b"])
+
+
 # The command.
 
 
@@ -416,6 +430,16 @@ def test_blob_that_breaks_c2c_rules(tmp_path: Path) -> None:
         "67108864; use at most 63 frames of that size",
         f"{bad}: c2c device 7: rule c2c-size: frames of 1048640 bytes; use at most 1048576",
         f"{bad}: c2c device 100: rule c2c-device: 100 is too large; use a number from 0 to 99"]
+
+
+def test_c2c_blob(tmp_path: Path) -> None:
+    """Compiled from the source and by dtc, it is the same table."""
+    compiled, by_hand = tmp_path / "compiled.pct", tmp_path / "by-hand.pct"
+    pct.compile_table(TWO_CHIPS / "chip-a" / SOURCE, compiled)
+    assert pct.dump(compiled) == pct.dump(TWO_CHIPS / "chip-a" / SOURCE)
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", by_hand,
+                    DATA / "blobs/good-c2c.dts"], check=True)
+    assert [end["device"] for end in pct.dump(by_hand)["c2c"]] == [5, 6, 10]
 
 
 def test_blob_that_is_damaged(blob: Path) -> None:
