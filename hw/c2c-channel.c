@@ -140,7 +140,6 @@ static void look(struct c2c_channel *ch)
     }
     if (ch->offer == 0) {
         ch->offer = ch->theirs != 0 ? ch->theirs : ch->last + 1;
-        ch->last = ch->offer > ch->last ? ch->offer : ch->last;
         ch->offer_sent = false;
     }
     if (ch->offer == ch->theirs) {
@@ -311,7 +310,8 @@ const char *c2c_channel_take(struct c2c_channel *ch,
 /* Frames that the guest has consumed and the peer does not know of yet. */
 static uint32_t credit_due(const struct c2c_channel *ch)
 {
-    uint32_t space = ivc_tx_space(&ch->ivc);
+    /* What comes for a guest that has gone takes no space. */
+    uint32_t space = ch->leaving ? ch->ivc.nframes : ivc_tx_space(&ch->ivc);
     uint32_t owed = space > ch->granted ? space - ch->granted : 0;
 
     /*
@@ -340,7 +340,7 @@ struct c2c_due c2c_channel_due(struct c2c_channel *ch)
     if (!ch->agreed) {
         return due;
     }
-    due.count = ch->leaving ? 0 : credit_due(ch);
+    due.count = credit_due(ch);
     if (due.count != 0) {
         due.type = C2C_CREDIT;
     } else if (ch->credit != 0 &&
@@ -357,6 +357,9 @@ void c2c_channel_sent(struct c2c_channel *ch, const struct c2c_due *due)
     switch (due->type) {
     case C2C_OPEN:
         ch->offer_sent = true;
+        if (ch->last < ch->offer) {
+            ch->last = ch->offer;
+        }
         break;
     case C2C_CREDIT:
         ch->granted += due->count;

@@ -34,7 +34,7 @@ struct c2c_channel {
     uint64_t offer;             /* ours */
     bool offer_sent;
     uint64_t theirs;            /* the peer's, as long as it is not over */
-    uint64_t last;              /* the largest of either */
+    uint64_t last;              /* the largest that either has sent */
     uint64_t over;              /* the largest that has ended */
 
     bool agreed;                /* offer == theirs: in session */
