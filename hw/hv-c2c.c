@@ -376,6 +376,10 @@ static bool hv_c2c_parse_devices(HvC2cState *s, const struct pct *all,
     g_auto(GStrv) words = g_strsplit(s->devices, "/", -1);
 
     *nr = 0;
+    if (!*words) {
+        error_setg(errp, "devices is empty; write device numbers as 5/6/7");
+        return false;
+    }
     for (char **word = words; *word; word++) {
         unsigned device;
 

@@ -195,6 +195,33 @@ static bool read_queue(const struct reader *reader, int node, struct pct *pct)
     return true;
 }
 
+static bool read_c2c(const struct reader *reader, int node, struct pct *pct)
+{
+    struct pct_c2c read = { .device = 0 };
+    struct property properties[] = {
+        { "reg", CELLS, &read.device, 1, false },
+        { "owner", CELLS, &read.owner, 1, false },
+        { "remote", CELLS, &read.remote, 1, false },
+        { "nframes", CELLS, &read.nframes, 1, false },
+        { "frame-size", CELLS, &read.frame_size, 1, false },
+    };
+    uint32_t i = pct->nr_c2c;
+
+    if (i == PCT_MAX_NUM_C2C) {
+        return refuse(reader, node, "more than %u", PCT_MAX_NUM_C2C);
+    }
+    if (!read_node(reader, node, properties, 5) ||
+        !refuse_children(reader, node)) {
+        return false;
+    }
+    for (; i > 0 && pct->c2c[i - 1].device > read.device; i--) {
+        pct->c2c[i] = pct->c2c[i - 1];
+    }
+    pct->c2c[i] = read;
+    pct->nr_c2c++;
+    return true;
+}
+
 typedef bool read_child(const struct reader *reader, int node,
                         struct pct *pct);
 
@@ -231,7 +258,7 @@ static bool read_root(const struct reader *reader, struct pct *pct)
         { "compatible", STRING, compatible, sizeof(compatible), false },
         { "version", CELLS, &version, 1, false },
     };
-    bool partitions = false, queues = false;
+    bool partitions = false, queues = false, c2c = false;
     int node;
 
     if (!read_node(reader, 0, properties, 2)) {
@@ -256,6 +283,9 @@ static bool read_root(const struct reader *reader, struct pct *pct)
         } else if (name != NULL && strcmp(name, "queues") == 0) {
             seen = &queues;
             child = read_queue;
+        } else if (name != NULL && strcmp(name, "c2c") == 0) {
+            seen = &c2c;
+            child = read_c2c;
         } else {
             return refuse(reader, node, "unknown node");
         }
