@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The hypervisor's IVC queues as a PCI device: properties, BARs, MSI-X, reset,
- * and the connection to ivshmem-server. docs/specs/hv-ivc.md is the
- * specification, docs/specs/shared-region.md says what the QEMUs agree on.
+ * The hypervisor's IVC queues as a PCI device: what hv-pci.c has not, the
+ * shared region and the connection to ivshmem-server. docs/specs/hv-ivc.md is
+ * the specification, docs/specs/shared-region.md says what the QEMUs agree on.
  *
  * Everything runs under the big QEMU lock. Trust: the guest and its stores are
  * hostile; the server and the other QEMUs may die or misbehave, and must not
@@ -11,31 +11,18 @@
 #include "qemu/osdep.h"
 
 #include "chardev/char.h"
-#include "hw/pci/msi.h"
-#include "hw/pci/msix.h"
-#include "hw/pci/pci.h"
 #include "hw/qdev-properties-system.h"
 #include "hw/qdev-properties.h"
-#include "migration/blocker.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "qemu/bswap.h"
-#include "qemu/cutils.h"
 #include "qemu/error-report.h"
-#include "qemu/host-utils.h"
-#include "qemu/log.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
-#include "qobject/qdict.h"
-#include "qobject/qlist.h"
 #include "system/runstate.h"
 #include "system/system.h"
 
-#include "../guest-lib/ivc/ivc_wire.h"
-#include "../pct/ivc_info_page.h"
 #include "../pct/pct.h"
-#include "../pct/pct_fdt.h"
-#include "../pct/pct_info.h"
 #include "board.h"
 #include "doorbell.h"
 #include "hv-ivc.h"
@@ -53,30 +40,13 @@
 
 /* ---- doorbells and announcements ---- */
 
-static uint32_t hv_ivc_queue_id(HvIvcState *s, unsigned slot)
-{
-    return s->pct.queues[s->view.slots[slot].queue].id;
-}
-
-static void hv_ivc_interrupt(HvIvcState *s, unsigned slot)
-{
-    PCIDevice *pci = PCI_DEVICE(s);
-
-    trace_hv_ivc_interrupt(s->view.partition, hv_ivc_queue_id(s, slot), slot);
-    s->slots[slot].interrupts++;
-    /* While MSI-X is off nobody waits; a pending bit now would be stale. */
-    if (msix_enabled(pci)) {
-        msix_notify(pci, slot);
-    }
-}
-
 static void hv_ivc_doorbell(HvIvcState *s, unsigned slot)
 {
-    trace_hv_ivc_doorbell(s->view.partition, hv_ivc_queue_id(s, slot));
-    s->slots[slot].rings_in++;
+    trace_hv_ivc_doorbell(s->hv.view.partition, hv_pci_queue_id(&s->hv, slot));
+    s->hv.slots[slot].rings_in++;
     /* This interrupt tells of a departure too, if there is one. */
-    board_review(s->board, &s->view, slot, &s->slots[slot].told);
-    hv_ivc_interrupt(s, slot);
+    board_review(s->board, &s->hv.view, slot, &s->told[slot]);
+    hv_pci_interrupt(&s->hv, slot);
 }
 
 static void hv_ivc_signal(HvIvcState *s, unsigned peer, unsigned vector)
@@ -89,21 +59,21 @@ static void hv_ivc_signal(HvIvcState *s, unsigned peer, unsigned vector)
 /* The hot path: no allocation, no lock, cost independent of the table. */
 static void hv_ivc_ring(HvIvcState *s, unsigned slot)
 {
-    const struct pct_slot *end = &s->view.slots[slot];
-    const struct pct_queue_place *place = &s->layout.places[end->queue];
+    const struct pct_slot *end = &s->hv.view.slots[slot];
+    const struct pct_queue_place *place = &s->hv.layout.places[end->queue];
     uint32_t claim;
     int peer;
 
-    trace_hv_ivc_ring(s->view.partition, hv_ivc_queue_id(s, slot), end->peer);
-    if (end->peer == s->view.partition) {
-        hv_ivc_doorbell(s, s->view.slot_of[end->far_queue]);
+    trace_hv_ivc_ring(s->hv.view.partition, hv_pci_queue_id(&s->hv, slot), end->peer);
+    if (end->peer == s->hv.view.partition) {
+        hv_ivc_doorbell(s, s->hv.view.slot_of[end->far_queue]);
         return;
     }
     doorbell_set(s->board, end->peer, place);
     claim = board_claim(s->board, end->peer);
     peer = claim == BOARD_FREE ? -1 : ivshm_find(&s->server, claim - 1);
     if (peer < 0) {
-        trace_hv_ivc_ring_lost(s->view.partition, hv_ivc_queue_id(s, slot),
+        trace_hv_ivc_ring_lost(s->hv.view.partition, hv_pci_queue_id(&s->hv, slot),
                                end->peer);
         return;
     }
@@ -121,11 +91,11 @@ static void hv_ivc_broadcast(HvIvcState *s)
 /* Interrupts the guest for each far end that departed unnoticed. */
 static void hv_ivc_review(HvIvcState *s)
 {
-    for (unsigned i = 0; i < s->view.nr_slots; i++) {
-        if (board_review(s->board, &s->view, i, &s->slots[i].told)) {
-            trace_hv_ivc_announce(s->view.partition, hv_ivc_queue_id(s, i),
-                                  s->slots[i].told);
-            hv_ivc_interrupt(s, i);
+    for (unsigned i = 0; i < s->hv.view.nr_slots; i++) {
+        if (board_review(s->board, &s->hv.view, i, &s->told[i])) {
+            trace_hv_ivc_announce(s->hv.view.partition, hv_pci_queue_id(&s->hv, i),
+                                  s->told[i]);
+            hv_pci_interrupt(&s->hv, i);
         }
     }
 }
@@ -156,7 +126,7 @@ static void hv_ivc_vector_ready(void *opaque)
         hv_ivc_review(s);
         return;
     }
-    nr = doorbell_collect(s->board, &s->pct, &s->layout, &s->view, v->vector,
+    nr = doorbell_collect(s->board, &s->hv.pct, &s->hv.layout, &s->hv.view, v->vector,
                           slots);
     for (unsigned i = 0; i < nr; i++) {
         hv_ivc_doorbell(s, slots[i]);
@@ -171,7 +141,7 @@ static void hv_ivc_vector_came(HvIvcState *s, const struct ivshm_event *event)
 
     trace_hv_ivc_peer_vector(event->id, event->vector);
     /* The server may offer more vectors than our table needs. */
-    if (event->vector >= s->layout.nr_vectors ||
+    if (event->vector >= s->hv.layout.nr_vectors ||
         event->vector != peer->nr_vectors) {
         close(event->fd);
         return;
@@ -200,7 +170,7 @@ static void hv_ivc_peer_gone(HvIvcState *s, const struct ivshm_event *event)
     trace_hv_ivc_peer_gone(event->id);
     hv_ivc_close_peer(s, event->peer);
     if (s->live) {
-        board_bury(s->board, &s->view, event->id);
+        board_bury(s->board, &s->hv.view, event->id);
         /* Also if somebody else has buried it already. */
         hv_ivc_review(s);
     }
@@ -210,7 +180,7 @@ static void hv_ivc_link_down(HvIvcState *s)
 {
     if (s->link) {
         s->link = false;
-        trace_hv_ivc_link_down(s->view.partition, s->server.error);
+        trace_hv_ivc_link_down(s->hv.view.partition, s->server.error);
         /* QEMU closes its sockets itself when it ends. */
         if (!runstate_check(RUN_STATE_SHUTDOWN)) {
             warn_report("hv-ivc: lost the ivshmem-server (%s): queues go on, "
@@ -276,205 +246,7 @@ static void hv_ivc_server_event(void *opaque, QEMUChrEvent event)
     }
 }
 
-/* ---- registers ---- */
-
-static uint64_t hv_ivc_bar_base(HvIvcState *s, int bar)
-{
-    pcibus_t base = pci_get_bar_addr(PCI_DEVICE(s), bar);
-
-    return base == PCI_BAR_UNMAPPED ? 0 : base;
-}
-
-/* The guest may move a BAR at any time: the page is made when it is read. */
-static const uint8_t *hv_ivc_info(HvIvcState *s)
-{
-    uint64_t area_base = hv_ivc_bar_base(s, HV_IVC_BAR_AREAS);
-    uint64_t noti_base = hv_ivc_bar_base(s, HV_IVC_BAR_NOTI);
-
-    if (!s->info || area_base != s->info_area_base ||
-        noti_base != s->info_noti_base) {
-        if (!s->info) {
-            s->info = g_malloc0(IVC_INFO_PAGE_SIZE);
-        }
-        trace_hv_ivc_info(s->view.partition, area_base, noti_base);
-        pct_info_write(&s->pct, &s->layout, &s->view, area_base, noti_base,
-                       HV_IVC_PAGE, s->info, IVC_INFO_PAGE_SIZE);
-        s->info_area_base = area_base;
-        s->info_noti_base = noti_base;
-    }
-    return s->info;
-}
-
-static void hv_ivc_set_open(HvIvcState *s, unsigned slot, bool open)
-{
-    if (s->slots[slot].open == open) {
-        return;
-    }
-    s->slots[slot].open = open;
-    trace_hv_ivc_endpoint(s->view.partition, hv_ivc_queue_id(s, slot), open);
-    if (open) {
-        board_open(s->board, &s->view, slot, s->id);
-    } else if (board_close(s->board, &s->view, slot, s->id)) {
-        /* Status before doorbell, because the interrupt announces it. */
-        hv_ivc_ring(s, slot);
-    }
-}
-
-static void hv_ivc_bad_access(const char *what, const char *bar, hwaddr addr,
-                              unsigned size)
-{
-    qemu_log_mask(LOG_GUEST_ERROR, "hv-ivc: bad %s of %u bytes at 0x%"
-                  HWADDR_PRIx " of the %s\n", what, size, addr, bar);
-}
-
-/* The slot whose ENDPOINT register is at addr; -1 if there is none. */
-static int hv_ivc_endpoint_slot(HvIvcState *s, hwaddr addr)
-{
-    if (addr < HV_IVC_REG_ENDPOINT(0) ||
-        addr >= HV_IVC_REG_ENDPOINT(s->view.nr_slots)) {
-        return -1;
-    }
-    return (addr - HV_IVC_REG_ENDPOINT(0)) / 4;
-}
-
-static uint64_t hv_ivc_regs_read(void *opaque, hwaddr addr, unsigned size)
-{
-    HvIvcState *s = opaque;
-    int slot;
-
-    /* The info page is plain memory to its reader: any width. */
-    if (addr >= HV_IVC_INFO_OFFSET &&
-        addr - HV_IVC_INFO_OFFSET + size <= IVC_INFO_PAGE_SIZE) {
-        return ldn_le_p(hv_ivc_info(s) + (addr - HV_IVC_INFO_OFFSET), size);
-    }
-    if (size != 4 || addr % 4 != 0) {
-        hv_ivc_bad_access("read", "registers", addr, size);
-        return 0;
-    }
-    switch (addr) {
-    case HV_IVC_REG_ID:
-        return HV_IVC_ID;
-    case HV_IVC_REG_VERSION:
-        return HV_IVC_VERSION;
-    case HV_IVC_REG_PARTITION:
-        return s->view.partition;
-    case HV_IVC_REG_LINK:
-        return s->link ? HV_IVC_LINK_UP : 0;
-    case HV_IVC_REG_NR_QUEUES:
-        return s->view.nr_slots;
-    case HV_IVC_REG_INFO:
-        return HV_IVC_INFO_OFFSET;
-    case HV_IVC_REG_INFO_SIZE:
-        return pct_info_size(&s->view);
-    default:
-        slot = hv_ivc_endpoint_slot(s, addr);
-        if (slot >= 0) {
-            return s->slots[slot].open ? HV_IVC_ENDPOINT_OPEN : 0;
-        }
-        hv_ivc_bad_access("read", "registers", addr, size);
-        return 0;
-    }
-}
-
-static void hv_ivc_regs_write(void *opaque, hwaddr addr, uint64_t value,
-                              unsigned size)
-{
-    HvIvcState *s = opaque;
-    int slot = -1;
-
-    if (size == 4 && addr % 4 == 0) {
-        slot = hv_ivc_endpoint_slot(s, addr);
-    }
-    if (slot < 0) {
-        hv_ivc_bad_access("write", "registers", addr, size);
-        return;
-    }
-    hv_ivc_set_open(s, slot, value & HV_IVC_ENDPOINT_OPEN);
-}
-
-/*
- * All BARs take any access, so that a wrong one reads 0 and is logged where
- * the machine would otherwise send its guest a bus error.
- */
-static const MemoryRegionOps hv_ivc_regs_ops = {
-    .read = hv_ivc_regs_read,
-    .write = hv_ivc_regs_write,
-    .endianness = DEVICE_LITTLE_ENDIAN,
-    .valid = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
-    .impl = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
-};
-
-static uint64_t hv_ivc_noti_read(void *opaque, hwaddr addr, unsigned size)
-{
-    HvIvcState *s = opaque;
-    unsigned slot = addr / HV_IVC_PAGE;
-
-    if (size == 4 && slot < s->view.nr_slots &&
-        addr % HV_IVC_PAGE == HV_IVC_NOTI_STATUS) {
-        return board_far_status(s->board, &s->view, slot);
-    }
-    hv_ivc_bad_access("read", "notification pages", addr, size);
-    return 0;
-}
-
-static void hv_ivc_noti_write(void *opaque, hwaddr addr, uint64_t value,
-                              unsigned size)
-{
-    HvIvcState *s = opaque;
-    unsigned slot = addr / HV_IVC_PAGE;
-
-    if (size == 4 && slot < s->view.nr_slots &&
-        addr % HV_IVC_PAGE == HV_IVC_NOTI_RING) {
-        s->slots[slot].rings_out++;
-        hv_ivc_ring(s, slot);
-        return;
-    }
-    hv_ivc_bad_access("write", "notification pages", addr, size);
-}
-
-static const MemoryRegionOps hv_ivc_noti_ops = {
-    .read = hv_ivc_noti_read,
-    .write = hv_ivc_noti_write,
-    .endianness = DEVICE_LITTLE_ENDIAN,
-    .valid = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
-    .impl = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
-};
-
-/* What the areas leave free of their BAR. */
-static uint64_t hv_ivc_gap_read(void *opaque, hwaddr addr, unsigned size)
-{
-    hv_ivc_bad_access("read", "areas", addr, size);
-    return 0;
-}
-
-static void hv_ivc_gap_write(void *opaque, hwaddr addr, uint64_t value,
-                             unsigned size)
-{
-    hv_ivc_bad_access("write", "areas", addr, size);
-}
-
-static const MemoryRegionOps hv_ivc_gap_ops = {
-    .read = hv_ivc_gap_read,
-    .write = hv_ivc_gap_write,
-    .endianness = DEVICE_LITTLE_ENDIAN,
-    .valid = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
-    .impl = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
-};
-
 /* ---- reset and departure ---- */
-
-/* The guest resets: whoever held queues open in it is no more. */
-static void hv_ivc_reset_hold(Object *obj, ResetType type)
-{
-    HvIvcState *s = HV_IVC(obj);
-    unsigned nr_open = 0;
-
-    for (unsigned i = 0; s->live && i < s->view.nr_slots; i++) {
-        nr_open += s->slots[i].open;
-        hv_ivc_set_open(s, i, false);
-    }
-    trace_hv_ivc_reset(s->view.partition, nr_open);
-}
 
 /* Gives the partition back in good order. */
 static void hv_ivc_leave(HvIvcState *s)
@@ -483,10 +255,10 @@ static void hv_ivc_leave(HvIvcState *s)
         return;
     }
     s->live = false;
-    trace_hv_ivc_release(s->view.partition, s->id);
+    trace_hv_ivc_release(s->hv.view.partition, s->id);
     /* Ends before the claim: without it we have no say over them. */
-    board_leave(s->board, &s->view, s->id);
-    board_release(s->board, s->view.partition, s->id);
+    board_leave(s->board, &s->hv.view, s->id);
+    board_release(s->board, s->hv.view.partition, s->id);
     hv_ivc_broadcast(s);
 }
 
@@ -497,97 +269,6 @@ static void hv_ivc_at_exit(Notifier *notifier, void *unused)
 }
 
 /* ---- realize ---- */
-
-static bool hv_ivc_read_table(HvIvcState *s, Error **errp)
-{
-    g_autofree void *blob = g_malloc(PCT_FDT_MAX_SIZE + 1);
-    struct pct_fault fault;
-    char text[PCT_FAULT_TEXT_SIZE];
-    unsigned nr_faults;
-    size_t size;
-    FILE *file;
-
-    file = fopen(s->pct_path, "rb");
-    if (!file) {
-        error_setg_errno(errp, errno, "cannot open the table '%s'",
-                         s->pct_path);
-        return false;
-    }
-    size = fread(blob, 1, PCT_FDT_MAX_SIZE + 1, file);
-    if (ferror(file)) {
-        error_setg_errno(errp, errno, "cannot read the table '%s'",
-                         s->pct_path);
-        fclose(file);
-        return false;
-    }
-    fclose(file);
-    if (size > PCT_FDT_MAX_SIZE) {
-        error_setg(errp, "'%s' is no compiled table: it is larger than %u "
-                   "bytes", s->pct_path, PCT_FDT_MAX_SIZE);
-        return false;
-    }
-
-    if (pct_from_fdt(blob, size, &s->pct, text, sizeof(text)) < 0) {
-        error_setg(errp, "'%s' is no compiled table: %s; make one with 'vsoc "
-                   "pct compile'", s->pct_path, text);
-        return false;
-    }
-    nr_faults = pct_check(&s->pct, 0, &fault, 1);
-    if (nr_faults > 0) {
-        pct_fault_text(&s->pct, &fault, text, sizeof(text));
-        error_setg(errp, "table '%s' breaks rule %s: %s%s", s->pct_path,
-                   pct_rule_name(fault.rule), text,
-                   nr_faults > 1 ? " (and it breaks others)" : "");
-        return false;
-    }
-    pct_layout(&s->pct, &s->layout);
-    return true;
-}
-
-static const struct pct_partition *hv_ivc_find_partition(HvIvcState *s)
-{
-    unsigned int id;
-
-    for (uint32_t i = 0; i < s->pct.nr_partitions; i++) {
-        if (!strcmp(s->pct.partitions[i].name, s->partition_name)) {
-            return &s->pct.partitions[i];
-        }
-    }
-    if (qemu_strtoui(s->partition_name, NULL, 0, &id) < 0) {
-        return NULL;
-    }
-    return pct_find_partition(&s->pct, id);
-}
-
-static bool hv_ivc_choose_partition(HvIvcState *s, Error **errp)
-{
-    const struct pct_partition *partition = hv_ivc_find_partition(s);
-
-    if (!partition) {
-        g_autoptr(GString) known = g_string_new(NULL);
-
-        for (uint32_t i = 0; i < s->pct.nr_partitions; i++) {
-            g_string_append_printf(known, "%s%s (%u)", i > 0 ? ", " : "",
-                                   s->pct.partitions[i].name,
-                                   s->pct.partitions[i].id);
-        }
-        error_setg(errp, "partition '%s' is not in table '%s'; it has %s",
-                   s->partition_name, s->pct_path, known->str);
-        return false;
-    }
-    pct_view(&s->pct, &s->layout, partition->id, &s->view);
-    if (s->view.nr_slots == 0) {
-        error_setg(errp, "partition %s has no IVC queue in table '%s'",
-                   partition->name, s->pct_path);
-        return false;
-    }
-    return true;
-}
-
-static const char *hv_ivc_partition_name(HvIvcState *s)
-{
-    return pct_find_partition(&s->pct, s->view.partition)->name;
-}
 
 static gboolean hv_ivc_tick(gpointer unused)
 {
@@ -658,7 +339,7 @@ static bool hv_ivc_await_vectors(HvIvcState *s, GMainContext *context,
                                  Error **errp)
 {
     const HvIvcPeer *self = &s->peers[IVSHM_SELF];
-    unsigned needed = s->layout.nr_vectors;
+    unsigned needed = s->hv.layout.nr_vectors;
     int64_t since = hv_ivc_now_ms();
 
     while (self->nr_vectors < needed) {
@@ -674,7 +355,7 @@ static bool hv_ivc_await_vectors(HvIvcState *s, GMainContext *context,
         if (hv_ivc_now_ms() - since > HV_IVC_VECTORS_MS) {
             error_setg(errp, "the ivshmem-server offers %u vectors, table "
                        "'%s' needs %u: start it with -n %u", before,
-                       s->pct_path, needed, needed);
+                       s->hv.pct_path, needed, needed);
             return false;
         }
         g_main_context_iteration(context, TRUE);
@@ -695,11 +376,11 @@ static bool hv_ivc_check_memory(HvIvcState *s, Error **errp)
         return false;
     }
     s->memory_size = file.st_size;
-    if (s->memory_size < s->layout.total) {
+    if (s->memory_size < s->hv.layout.total) {
         error_setg(errp, "the ivshmem-server has %" PRIu64 " bytes of shared "
                    "memory, table '%s' needs %" PRIu64 ": start it with -l %"
-                   PRIu64, s->memory_size, s->pct_path, s->layout.total,
-                   s->layout.total);
+                   PRIu64, s->memory_size, s->hv.pct_path, s->hv.layout.total,
+                   s->hv.layout.total);
         return false;
     }
     return true;
@@ -708,27 +389,27 @@ static bool hv_ivc_check_memory(HvIvcState *s, Error **errp)
 static bool hv_ivc_map_memory(HvIvcState *s, Error **errp)
 {
     if (!memory_region_init_ram_from_fd(&s->memory, OBJECT(s),
-                                        "hv-ivc-memory", s->layout.total,
+                                        "hv-ivc-memory", s->hv.layout.total,
                                         RAM_SHARED, s->memory_fd, 0, errp)) {
         error_prepend(errp, "cannot map the shared memory of the "
                       "ivshmem-server: ");
         return false;
     }
     s->memory_fd = -1;      /* the memory region closes it */
-    s->base = memory_region_get_ram_ptr(&s->memory);
-    s->board = (struct pct_board *)s->base;
+    s->hv.base = memory_region_get_ram_ptr(&s->memory);
+    s->board = (struct pct_board *)s->hv.base;
     return true;
 }
 
 static bool hv_ivc_meet(HvIvcState *s, Error **errp)
 {
-    uint64_t found = board_meet(s->board, s->layout.digest);
+    uint64_t found = board_meet(s->board, s->hv.layout.digest);
 
-    if (found != s->layout.digest) {
+    if (found != s->hv.layout.digest) {
         error_setg(errp, "the SoC runs another table (digest 0x%016" PRIx64
                    ") than '%s' (0x%016" PRIx64 "): give all its VMs the same "
-                   "one, or start a new ivshmem-server", found, s->pct_path,
-                   s->layout.digest);
+                   "one, or start a new ivshmem-server", found, s->hv.pct_path,
+                   s->hv.layout.digest);
         return false;
     }
     return true;
@@ -736,7 +417,7 @@ static bool hv_ivc_meet(HvIvcState *s, Error **errp)
 
 static bool hv_ivc_claim(HvIvcState *s, GMainContext *context, Error **errp)
 {
-    uint32_t partition = s->view.partition;
+    uint32_t partition = s->hv.view.partition;
     uint32_t waits_for = BOARD_FREE;
     int64_t since = hv_ivc_now_ms();
 
@@ -767,7 +448,7 @@ static bool hv_ivc_claim(HvIvcState *s, GMainContext *context, Error **errp)
         }
         if (hv_ivc_now_ms() - since > HV_IVC_CLAIM_MS) {
             error_setg(errp, "partition %s is taken by a running VM (client "
-                       "%u of the ivshmem-server)", hv_ivc_partition_name(s),
+                       "%u of the ivshmem-server)", hv_pci_partition_name(&s->hv),
                        seen - 1);
             return false;
         }
@@ -782,7 +463,7 @@ static void hv_ivc_go_live(HvIvcState *s, GMainContext *context)
 
     /* From here on a peer that goes is buried as its message comes. */
     s->live = true;
-    board_inherit(s->board, &s->view, s->id);
+    board_inherit(s->board, &s->hv.view, s->id);
 
     /*
      * Peers that died before: nobody else may have been there to see it. As
@@ -795,20 +476,20 @@ static void hv_ivc_go_live(HvIvcState *s, GMainContext *context)
     for (unsigned i = 0; i < PCT_MAX_NUM_GUESTS; i++) {
         if (seen[i] != BOARD_FREE && s->server.state != IVSHM_BROKEN &&
             ivshm_find(&s->server, seen[i] - 1) < 0) {
-            board_bury(s->board, &s->view, seen[i] - 1);
+            board_bury(s->board, &s->hv.view, seen[i] - 1);
         }
     }
     /* What came before us is no news to a guest that starts now. */
-    for (unsigned i = 0; i < s->view.nr_slots; i++) {
-        board_review(s->board, &s->view, i, &s->slots[i].told);
+    for (unsigned i = 0; i < s->hv.view.nr_slots; i++) {
+        board_review(s->board, &s->hv.view, i, &s->told[i]);
     }
 
-    for (unsigned i = 0; i < s->layout.nr_vectors; i++) {
+    for (unsigned i = 0; i < s->hv.layout.nr_vectors; i++) {
         EventNotifier *vector = &s->peers[IVSHM_SELF].vectors[i];
         uint16_t slots[DOORBELL_MAX_SLOTS];
 
         /* Nobody can have rung for us: these were for one before us. */
-        doorbell_collect(s->board, &s->pct, &s->layout, &s->view, i, slots);
+        doorbell_collect(s->board, &s->hv.pct, &s->hv.layout, &s->hv.view, i, slots);
         s->vectors[i] = (HvIvcVector) { .ivc = s, .vector = i };
         qemu_set_fd_handler(event_notifier_get_fd(vector),
                             hv_ivc_vector_ready, NULL, &s->vectors[i]);
@@ -817,72 +498,9 @@ static void hv_ivc_go_live(HvIvcState *s, GMainContext *context)
     hv_ivc_broadcast(s);
 }
 
-static void hv_ivc_init_bars(HvIvcState *s)
-{
-    PCIDevice *pci = PCI_DEVICE(s);
-    Object *obj = OBJECT(s);
-    uint64_t next = 0;
-
-    memory_region_init_io(&s->regs_bar, obj, &hv_ivc_regs_ops, s,
-                          "hv-ivc-registers", HV_IVC_BAR_REGS_SIZE);
-    memory_region_init_io(&s->noti_bar, obj, &hv_ivc_noti_ops, s,
-                          "hv-ivc-notification",
-                          pow2ceil(s->view.nr_slots * HV_IVC_PAGE));
-    memory_region_init_io(&s->areas_bar, obj, &hv_ivc_gap_ops, s,
-                          "hv-ivc-areas", pow2ceil(s->view.bar_size));
-
-    s->areas = g_new0(MemoryRegion, s->view.nr_slots);
-    for (unsigned i = 0; i < s->view.nr_slots; i++) {
-        const struct pct_slot *slot = &s->view.slots[i];
-        const struct pct_queue_place *place = &s->layout.places[slot->queue];
-        g_autofree char *name = NULL;
-
-        if (slot->bar_offset < next) {
-            continue;       /* shares the area of the slot before */
-        }
-        next = slot->bar_offset + place->area_size;
-        name = g_strdup_printf("hv-ivc-area-%u", hv_ivc_queue_id(s, i));
-        memory_region_init_alias(&s->areas[i], obj, name, &s->memory,
-                                 place->area, place->area_size);
-        memory_region_add_subregion(&s->areas_bar, slot->bar_offset,
-                                    &s->areas[i]);
-    }
-
-    pci_register_bar(pci, HV_IVC_BAR_REGS, PCI_BASE_ADDRESS_SPACE_MEMORY,
-                     &s->regs_bar);
-    pci_register_bar(pci, HV_IVC_BAR_AREAS,
-                     PCI_BASE_ADDRESS_SPACE_MEMORY |
-                     PCI_BASE_ADDRESS_MEM_PREFETCH |
-                     PCI_BASE_ADDRESS_MEM_TYPE_64, &s->areas_bar);
-    pci_register_bar(pci, HV_IVC_BAR_NOTI,
-                     PCI_BASE_ADDRESS_SPACE_MEMORY |
-                     PCI_BASE_ADDRESS_MEM_TYPE_64, &s->noti_bar);
-}
-
-static bool hv_ivc_init_msix(HvIvcState *s, Error **errp)
-{
-    PCIDevice *pci = PCI_DEVICE(s);
-
-    if (!msi_nonbroken) {
-        error_setg(errp, "hv-ivc needs MSI-X, which this machine lacks: on "
-                   "aarch64 use -machine virt,gic-version=3");
-        return false;
-    }
-    if (msix_init_exclusive_bar(pci, s->view.nr_slots, HV_IVC_BAR_MSIX,
-                                errp) < 0) {
-        return false;
-    }
-    for (unsigned i = 0; i < s->view.nr_slots; i++) {
-        msix_vector_use(pci, i);
-    }
-    return true;
-}
-
 /* Undoes what realize did up to any point; memory regions go with us. */
 static void hv_ivc_cleanup(HvIvcState *s)
 {
-    PCIDevice *pci = PCI_DEVICE(s);
-
     qemu_chr_fe_set_handlers(&s->server_chr, NULL, NULL, NULL, NULL, NULL,
                              NULL, true);
     s->link = false;
@@ -893,16 +511,7 @@ static void hv_ivc_cleanup(HvIvcState *s)
         close(s->memory_fd);
         s->memory_fd = -1;
     }
-    migrate_del_blocker(&s->migration_blocker);
-    if (msix_present(pci)) {
-        msix_uninit_exclusive_bar(pci);
-    }
-    /* A mapped region keeps its owner, us, from ever being freed. */
-    for (unsigned i = 0; s->areas && i < s->view.nr_slots; i++) {
-        if (memory_region_is_mapped(&s->areas[i])) {
-            memory_region_del_subregion(&s->areas_bar, &s->areas[i]);
-        }
-    }
+    hv_pci_cleanup(&s->hv);
 }
 
 static bool hv_ivc_check_chardev(HvIvcState *s, Error **errp)
@@ -922,16 +531,15 @@ static bool hv_ivc_check_chardev(HvIvcState *s, Error **errp)
     return true;
 }
 
-static bool hv_ivc_check_properties(HvIvcState *s, Error **errp)
+static bool hv_ivc_choose_partition(HvIvcState *s, Error **errp)
 {
-    if (!s->pct_path) {
-        error_setg(errp, "hv-ivc needs 'pct': a table made by 'vsoc pct "
-                   "compile'");
+    if (!hv_pci_choose_partition(&s->hv, errp)) {
         return false;
     }
-    if (!s->partition_name) {
-        error_setg(errp, "hv-ivc needs 'partition': the name or number of "
-                   "this VM's partition in the table");
+    hv_pci_view(&s->hv);
+    if (s->hv.view.nr_slots == 0) {
+        error_setg(errp, "partition %s has no IVC queue in table '%s'",
+                   hv_pci_partition_name(&s->hv), s->hv.pct_path);
         return false;
     }
     return true;
@@ -953,21 +561,15 @@ static void hv_ivc_realize(PCIDevice *pci, Error **errp)
                              context, true);
 
     if (!hv_ivc_await_greeting(s, context, errp) ||
-        !hv_ivc_check_properties(s, errp) ||
-        !hv_ivc_read_table(s, errp) ||
+        !hv_pci_read_table(&s->hv, errp) ||
         !hv_ivc_choose_partition(s, errp) ||
         !hv_ivc_check_memory(s, errp) ||
         !hv_ivc_await_vectors(s, context, errp) ||
         !hv_ivc_map_memory(s, errp) ||
-        !hv_ivc_init_msix(s, errp)) {
+        !hv_pci_init_msix(&s->hv, errp) ||
+        !hv_pci_init_bars(&s->hv, &s->memory, errp)) {
         goto fail;
     }
-    error_setg(&s->migration_blocker, "hv-ivc cannot be migrated: its queues "
-               "are shared with other VMs");
-    if (migrate_add_blocker(&s->migration_blocker, errp) < 0) {
-        goto fail;
-    }
-    hv_ivc_init_bars(s);
 
     /* Last, because others see it: once it is ours nothing fails. */
     if (!hv_ivc_meet(s, errp) || !hv_ivc_claim(s, context, errp)) {
@@ -998,76 +600,45 @@ static void hv_ivc_exit(PCIDevice *pci)
     hv_ivc_cleanup(s);
 }
 
-/* ---- what QMP shows ---- */
+/* ---- as hv-pci asks ---- */
 
-static const struct ivc_header *hv_ivc_header(HvIvcState *s, unsigned slot,
-                                              bool rx)
+static bool hv_ivc_link_up(HvPciState *hv)
 {
-    const struct pct_slot *end = &s->view.slots[slot];
-    const struct pct_queue_place *place = &s->layout.places[end->queue];
-    bool first = end->rx_first == rx;
-
-    return (const struct ivc_header *)(s->base + place->area + place->offset +
-                                       (first ? 0 : place->size));
+    return HV_IVC(hv)->link;
 }
 
-static QDict *hv_ivc_show_slot(HvIvcState *s, unsigned slot)
+static void hv_ivc_store_ring(HvPciState *hv, unsigned slot)
 {
-    static const char *const states[] = {
-        [HV_IVC_STATE_UNKNOWN] = "unknown",
-        [HV_IVC_STATE_OPEN] = "open",
-        [HV_IVC_STATE_GONE] = "gone",
-        [HV_IVC_STATE_MASK] = "invalid",
-    };
-    const struct pct_slot *end = &s->view.slots[slot];
-    const HvIvcSlot *state = &s->slots[slot];
-    const struct ivc_header *rx = hv_ivc_header(s, slot, true);
-    const struct ivc_header *tx = hv_ivc_header(s, slot, false);
-    uint32_t status = board_far_status(s->board, &s->view, slot);
-    QDict *dict = qdict_new();
-
-    qdict_put_int(dict, "id", hv_ivc_queue_id(s, slot));
-    qdict_put_str(dict, "peer", pct_find_partition(&s->pct, end->peer)->name);
-    qdict_put_int(dict, "slot", slot);
-    qdict_put_int(dict, "vector", s->layout.places[end->queue].vector);
-    qdict_put_int(dict, "rings-out", state->rings_out);
-    qdict_put_int(dict, "rings-in", state->rings_in);
-    qdict_put_int(dict, "interrupts", state->interrupts);
-    qdict_put_bool(dict, "open", state->open);
-    qdict_put_str(dict, "far-state", states[status & HV_IVC_STATE_MASK]);
-    qdict_put_int(dict, "far-generation", status >> HV_IVC_GEN_SHIFT);
-    qdict_put_int(dict, "tx-count", qatomic_read(&tx->tx_count));
-    qdict_put_int(dict, "tx-state", qatomic_read(&tx->tx_state));
-    qdict_put_int(dict, "rx-count", qatomic_read(&rx->rx_count));
-    qdict_put_int(dict, "peer-tx-count", qatomic_read(&rx->tx_count));
-    qdict_put_int(dict, "peer-tx-state", qatomic_read(&rx->tx_state));
-    qdict_put_int(dict, "peer-rx-count", qatomic_read(&tx->rx_count));
-    return dict;
+    hv_ivc_ring(HV_IVC(hv), slot);
 }
 
-static void hv_ivc_get_queues(Object *obj, Visitor *v, const char *name,
-                              void *opaque, Error **errp)
+static void hv_ivc_set_open(HvPciState *hv, unsigned slot)
 {
-    HvIvcState *s = HV_IVC(obj);
-    QList *list = qlist_new();
-    QObject *value = QOBJECT(list);
+    HvIvcState *s = HV_IVC(hv);
 
-    for (unsigned i = 0; s->live && i < s->view.nr_slots; i++) {
-        qlist_append(list, hv_ivc_show_slot(s, i));
+    if (!s->live) {
+        return;
     }
-    visit_type_any(v, name, &value, errp);
-    qobject_unref(list);
+    if (hv->slots[slot].open) {
+        board_open(s->board, &hv->view, slot, s->id);
+    } else if (board_close(s->board, &hv->view, slot, s->id)) {
+        /* Status before doorbell, because the interrupt announces it. */
+        hv_ivc_ring(s, slot);
+    }
 }
 
-static bool hv_ivc_get_link(Object *obj, Error **errp)
+static uint32_t hv_ivc_far_status(HvPciState *hv, unsigned slot)
 {
-    return HV_IVC(obj)->link;
+    return board_far_status(HV_IVC(hv)->board, &hv->view, slot);
 }
 
-static void hv_ivc_get_partition_id(Object *obj, Visitor *v, const char *name,
-                                    void *opaque, Error **errp)
+static void hv_ivc_show(HvPciState *hv, unsigned slot, QDict *dict)
 {
-    visit_type_uint32(v, name, &HV_IVC(obj)->view.partition, errp);
+    const struct pct_slot *end = &hv->view.slots[slot];
+
+    qdict_put_str(dict, "peer",
+                  pct_find_partition(&hv->pct, end->peer)->name);
+    qdict_put_int(dict, "vector", hv->layout.places[end->queue].vector);
 }
 
 static void hv_ivc_get_memory_size(Object *obj, Visitor *v, const char *name,
@@ -1083,63 +654,39 @@ static void hv_ivc_instance_init(Object *obj)
     HV_IVC(obj)->memory_fd = -1;
 }
 
-static void hv_ivc_instance_finalize(Object *obj)
-{
-    HvIvcState *s = HV_IVC(obj);
-
-    g_free(s->areas);
-    g_free(s->info);
-}
-
 static const Property hv_ivc_properties[] = {
     DEFINE_PROP_CHR("chardev", HvIvcState, server_chr),
-    DEFINE_PROP_STRING("pct", HvIvcState, pct_path),
-    DEFINE_PROP_STRING("partition", HvIvcState, partition_name),
 };
 
 static void hv_ivc_class_init(ObjectClass *klass, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
     PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
-    ResettableClass *rc = RESETTABLE_CLASS(klass);
+    HvPciClass *hc = HV_PCI_CLASS(klass);
 
     pc->realize = hv_ivc_realize;
     pc->exit = hv_ivc_exit;
-    pc->vendor_id = HV_IVC_PCI_VENDOR_ID;
     pc->device_id = HV_IVC_PCI_DEVICE_ID;
-    pc->revision = HV_IVC_PCI_REVISION;
-    pc->class_id = 0xff00;      /* fits none of the classes */
-    rc->phases.hold = hv_ivc_reset_hold;
+    hc->id = HV_IVC_ID;
+    hc->link_up = hv_ivc_link_up;
+    hc->ring = hv_ivc_store_ring;
+    hc->set_open = hv_ivc_set_open;
+    hc->far_status = hv_ivc_far_status;
+    hc->show = hv_ivc_show;
     dc->desc = "IVC queues of a virtual SoC's partition";
-    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_props(dc, hv_ivc_properties);
     object_class_property_set_description(klass, "chardev",
         "unix socket to the SoC's ivshmem-server");
-    object_class_property_set_description(klass, "pct",
-        "compiled partition configuration table");
-    object_class_property_set_description(klass, "partition",
-        "this VM's partition, by name or number");
-
-    object_class_property_add(klass, "queues", "list", hv_ivc_get_queues,
-                              NULL, NULL, NULL);
-    object_class_property_add_bool(klass, "link", hv_ivc_get_link, NULL);
-    object_class_property_add(klass, "partition-id", "uint32",
-                              hv_ivc_get_partition_id, NULL, NULL, NULL);
     object_class_property_add(klass, "memory-size", "uint64",
                               hv_ivc_get_memory_size, NULL, NULL, NULL);
 }
 
 static const TypeInfo hv_ivc_info_type = {
     .name = TYPE_HV_IVC,
-    .parent = TYPE_PCI_DEVICE,
+    .parent = TYPE_HV_PCI,
     .instance_size = sizeof(HvIvcState),
     .instance_init = hv_ivc_instance_init,
-    .instance_finalize = hv_ivc_instance_finalize,
     .class_init = hv_ivc_class_init,
-    .interfaces = (InterfaceInfo[]) {
-        { INTERFACE_CONVENTIONAL_PCI_DEVICE },
-        { },
-    },
 };
 
 static void hv_ivc_register_types(void)

@@ -5,12 +5,11 @@
 
 #include "chardev/char-fe.h"
 #include "exec/memory.h"
-#include "hw/pci/pci_device.h"
 #include "qemu/event_notifier.h"
 #include "qemu/notify.h"
 #include "qom/object.h"
 
-#include "../pct/pct_layout.h"
+#include "hv-pci.h"
 #include "ivshm-proto.h"
 
 #define TYPE_HV_IVC "hv-ivc"
@@ -28,29 +27,11 @@ typedef struct HvIvcPeer {
     EventNotifier vectors[PCT_MAX_VECTORS];
 } HvIvcPeer;
 
-/* One queue of our partition. */
-typedef struct HvIvcSlot {
-    bool open;              /* what the guest wrote to ENDPOINT */
-    uint32_t told;          /* the far end's departures we interrupted for */
-    uint64_t rings_out;     /* stores to RING */
-    uint64_t rings_in;      /* doorbells collected */
-    uint64_t interrupts;    /* MSI-X messages, for whatever reason */
-} HvIvcSlot;
-
 struct HvIvcState {
-    PCIDevice parent_obj;
-
-    /* properties */
-    CharBackend server_chr;
-    char *pct_path;
-    char *partition_name;
-
-    /* the table, set by realize and constant from then on */
-    struct pct pct;
-    struct pct_layout layout;
-    struct pct_view view;
+    HvPciState hv;
 
     /* the server */
+    CharBackend server_chr;
     struct ivshm server;
     uint8_t message[8];     /* the message that is coming in */
     unsigned message_bytes;
@@ -62,22 +43,13 @@ struct HvIvcState {
 
     /* the shared region */
     MemoryRegion memory;
-    uint8_t *base;          /* mapped, layout.total bytes */
     struct pct_board *board;
     uint32_t id;            /* ours, given by the server */
     bool live;              /* the partition is ours: we speak for its ends */
 
-    /* what the guest sees */
-    MemoryRegion regs_bar;
-    MemoryRegion areas_bar;
-    MemoryRegion *areas;    /* aliases of the region, one an area */
-    MemoryRegion noti_bar;
-    HvIvcSlot slots[PCT_MAX_NUM_IVC_QUEUES];
-    uint8_t *info;          /* the info page, written for these bases: */
-    uint64_t info_area_base;
-    uint64_t info_noti_base;
+    /* The far ends' departures that the guest was interrupted for, by slot. */
+    uint32_t told[PCT_MAX_NUM_IVC_QUEUES];
 
-    Error *migration_blocker;
     Notifier exit_notifier;
 };
 

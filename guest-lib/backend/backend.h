@@ -19,6 +19,8 @@ struct backend;
 struct far_status {
     bool gone;              /* who held it has died or closed it */
     uint32_t generation;    /* how often that has happened, modulo 2^24 */
+    /* Why, the last time: bits as the interface has them; 0 within a SoC. */
+    uint32_t errors;
 };
 
 /* An open channel end. The backend fills it; others only read it. */
@@ -64,6 +66,7 @@ struct backend {
     bool can_disable_notification;
 };
 
+extern const struct backend backend_inter_chip;
 extern const struct backend backend_inter_process;
 extern const struct backend backend_inter_thread;
 extern const struct backend backend_inter_vm;

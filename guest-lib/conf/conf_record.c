@@ -121,13 +121,39 @@ static bool parse_name(const struct conf_line *line, struct conf_field field,
     return true;
 }
 
-/* Four digits are role and device, two each; fewer are the device alone. */
-static bool parse_chip_device(const struct conf_line *line, struct conf_field field,
-                              uint32_t *device)
+/* What the name of a board's device node ends in: ..._s0_c5_1 ends in 1. */
+static bool chip_node_number(const char *name, struct conf_field *number)
 {
+    static const char *const words[] = { "nvscic2c_pcie_s", "_c", "_" };
+    size_t i;
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strncmp(name, words[i], strlen(words[i])) != 0) {
+            return false;
+        }
+        number->start = name + strlen(words[i]);
+        number->length = strspn(number->start, "0123456789");
+        if (number->length == 0) {
+            return false;
+        }
+        name = number->start + number->length;
+    }
+    return *name == '\0';
+}
+
+/*
+ * Four digits are role and device, two each; fewer are the device alone. Of
+ * endpoints that are named like the board's nodes, 0000 says nothing.
+ */
+static bool parse_chip_device(const struct conf_line *line, struct conf_field field,
+                              const char *name, uint32_t *device)
+{
+    struct conf_field in_name;
     uint32_t number;
 
-    if (field.length == 4) {
+    if (field_is(field, "0000") && chip_node_number(name, &in_name)) {
+        field = in_name;
+    } else if (field.length == 4) {
         if (!parse_number(line, field, "role and device", 9999, &number)) {
             return false;
         }
@@ -203,7 +229,7 @@ static bool parse_entry(const struct conf_line *line, unsigned required,
         }
         break;
     case CONF_INTER_CHIP:
-        if (!parse_chip_device(line, field[2], &entry->id)) {
+        if (!parse_chip_device(line, field[2], entry->name[0], &entry->id)) {
             return false;
         }
         break;

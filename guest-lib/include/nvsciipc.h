@@ -55,11 +55,11 @@ static const uint32_t NvSciIpcMinorVersion = 4U;
 #define NV_SCI_IPC_EVENT_WRITE 0x02U
 /** The channel is established now. Reported once. */
 #define NV_SCI_IPC_EVENT_CONN_EST 0x04U
-/** The peer has reset, closed or died. Reported once, and alone. */
+/** The peer has reset, closed or died. Once, with ASYNC_ERROR at most. */
 #define NV_SCI_IPC_EVENT_CONN_RESET 0x08U
-/** The peer has taken every frame that was sent. */
+/** The peer, or the link to its chip, has taken every frame that was sent. */
 #define NV_SCI_IPC_EVENT_WRITE_EMPTY 0x10U
-/** See NvSciIpcGetAsyncErrors. */
+/** The link to the peer's chip has failed; NvSciIpcGetAsyncErrors. Once. */
 #define NV_SCI_IPC_EVENT_ASYNC_ERROR 0x20U
 /** All that a new connection may bring. */
 #define NV_SCI_IPC_EVENT_CONN_EST_ALL \
@@ -67,9 +67,14 @@ static const uint32_t NvSciIpcMinorVersion = 4U;
      NV_SCI_IPC_EVENT_WRITE_EMPTY | NV_SCI_IPC_EVENT_READ)
 
 /* What NvSciIpcGetAsyncErrors reports; chip-to-chip endpoints only. */
+
+/** Messages of the link were lost or repeated. */
 #define NV_SCI_ASYNC_PCIE_EDMA_XFER_ERROR 0x1U
+/** The link is lost: the other chip died, or hangs, or the way to it. */
 #define NV_SCI_ASYNC_PCIE_AER_UNCORRECTABLE_FATAL 0x2U
+/** Not reported here. */
 #define NV_SCI_ASYNC_PCIE_AER_UNCORRECTABLE_NONFATAL 0x4U
+/** The other chip sent what it must not, or found that this one did. */
 #define NV_SCI_ASYNC_PCIE_VALIDATION_ERROR 0x8U
 
 /** An open endpoint. 0 is never one. */
@@ -110,9 +115,9 @@ void NvSciIpcDeinit(void);
  * handle: set on success only.
  *
  * Success. NoSuchEntry: the configuration has no such name, or names a queue
- * that the hypervisor does not have. Busy: open already, here or in another
- * process. NotPermitted: no right to use it. NotSupported: no such backend
- * here. InsufficientResource: the process holds 500 endpoints.
+ * or a channel to another chip that the hypervisor does not have. Busy: open
+ * already, here or in another process. NotPermitted: no right to use it.
+ * InsufficientResource: the process holds 500 endpoints.
  * TooManyOpenFiles, FileTableOverflow, InsufficientMemory.
  * InconsistentData, IO: the driver's answer makes no sense, or none came.
  */
@@ -263,15 +268,18 @@ NvSciError NvSciIpcGetEvent(NvSciIpcEndpoint handle, uint32_t *events);
  * WRITE_EMPTY are reported as long as they hold; each means that the channel
  * is established. WRITE_EMPTY wakes nobody: it is polled for. When the peer
  * has gone, READ alone is reported until every frame that it sent is read;
- * then CONN_RESET.
+ * then CONN_RESET. If it has gone because the link to its chip has failed,
+ * ASYNC_ERROR is reported too, once: as soon as it is noticed, so with READ if
+ * frames are left, and with CONN_RESET at the latest.
  *
  * Success. *events is set to 0 on failure.
  */
 NvSciError NvSciIpcGetEventSafe(NvSciIpcEndpoint handle, uint32_t *events);
 
 /**
- * What ASYNC_ERROR is about: NV_SCI_ASYNC_*, 0 on endpoints that have no such
- * errors. Reading clears.
+ * What ASYNC_ERROR is about: NV_SCI_ASYNC_*, the errors of every failure that
+ * was noticed since the last call; 0 if there was none, and on endpoints within
+ * a chip. Reading clears; an ASYNC_ERROR not yet reported is not any more.
  *
  * Success.
  */
@@ -281,7 +289,8 @@ NvSciError NvSciIpcGetAsyncErrors(NvSciIpcEndpoint handle, uint32_t *errors);
  * Whether reads and writes tell the peer (they do after opening). An
  * application whose peer polls may save that; the handshake always tells.
  *
- * Success. NotSupported: not for this backend.
+ * Success. NotSupported: a chip-to-chip endpoint, whose frames move only when
+ * told.
  */
 NvSciError NvSciIpcEnableNotification(NvSciIpcEndpoint handle, bool flag);
 

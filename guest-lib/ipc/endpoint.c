@@ -52,6 +52,14 @@ struct endpoint {
     /* Who established is uncertain: a SYNC counts as a departure (rule 5). */
     bool uncertain;
 
+    /* Why the far end departed, if it was an error. rx.lock suffices. */
+    struct {
+        bool watching;          /* `generation` was read since our Reset */
+        uint32_t generation;
+        uint32_t mask;          /* not yet taken by the application */
+        bool untold;            /* ASYNC_ERROR is due */
+    } errors;
+
     /* The application knows that the channel is established. */
     bool announced;
     /* The dead end whose state word is not to be believed (rule 6). */
@@ -82,9 +90,22 @@ static void ring(struct endpoint *ep)
     ep->link.backend->notify(&ep->link);
 }
 
+/*
+ * rx.lock is held. No departure passes by here unseen, since the channel is
+ * over for us only after such a look. What was before we took part is no news.
+ */
 static struct far_status far_status(struct endpoint *ep)
 {
-    return ep->link.backend->far_status(&ep->link);
+    struct far_status far = ep->link.backend->far_status(&ep->link);
+
+    if (ep->errors.watching && far.generation != ep->errors.generation &&
+        far.errors != 0) {
+        ep->errors.mask |= far.errors;
+        ep->errors.untold = true;
+    }
+    ep->errors.watching = ep->ivc.joined;
+    ep->errors.generation = far.generation;
+    return far;
 }
 
 static bool link_is_sound(const struct link *link)
@@ -387,11 +408,28 @@ uint32_t endpoint_get_event(struct endpoint *ep)
             ep->announced = true;
         }
     }
+    if (ep->errors.untold) {
+        events |= NV_SCI_IPC_EVENT_ASYNC_ERROR;
+        ep->errors.untold = false;
+    }
     unlock_both(ep);
     if (bell) {
         ring(ep);
     }
     return events;
+}
+
+uint32_t endpoint_take_errors(struct endpoint *ep)
+{
+    uint32_t mask;
+
+    pthread_mutex_lock(&ep->rx.lock);
+    mask = ep->errors.mask;
+    ep->errors.mask = 0;
+    /* There is nothing left to be told of. */
+    ep->errors.untold = false;
+    pthread_mutex_unlock(&ep->rx.lock);
+    return mask;
 }
 
 static int to_errno(enum ivc_status status)

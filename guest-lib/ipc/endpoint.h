@@ -57,6 +57,9 @@ void endpoint_reset(struct endpoint *endpoint);
 /* NV_SCI_IPC_EVENT_*. */
 uint32_t endpoint_get_event(struct endpoint *endpoint);
 
+/* NV_SCI_ASYNC_PCIE_*, of departures that were noticed since the last call. */
+uint32_t endpoint_take_errors(struct endpoint *endpoint);
+
 int endpoint_read(struct endpoint *endpoint, void *buf, uint32_t size);
 int endpoint_read_frame(struct endpoint *endpoint, const void **frame);
 int endpoint_read_advance(struct endpoint *endpoint);

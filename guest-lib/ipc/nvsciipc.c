@@ -15,12 +15,12 @@
 #include "ipc/errmap.h"
 #include "ipc/handle.h"
 
-/* Who serves a record; NULL: nobody here. */
+/* Who serves a record. */
 static const struct backend *const backends[] = {
     [CONF_INTER_THREAD] = &backend_inter_thread,
     [CONF_INTER_PROCESS] = &backend_inter_process,
     [CONF_INTER_VM] = &backend_inter_vm,
-    [CONF_INTER_CHIP] = NULL,
+    [CONF_INTER_CHIP] = &backend_inter_chip,
 };
 
 /* Serialises Init, Deinit and Open. */
@@ -105,9 +105,6 @@ static int open_by_name(const char *name, NvSciEventService *service,
 
     if (!entry) {
         return -ENOENT;
-    }
-    if (!backends[entry->backend]) {
-        return -EOPNOTSUPP;
     }
     if (!handle_room()) {
         return -EUSERS;
@@ -386,7 +383,7 @@ NvSciError NvSciIpcGetAsyncErrors(NvSciIpcEndpoint handle, uint32_t *errors)
     NvSciError error = enter(handle, errors != NULL, &endpoint);
 
     if (error == NvSciError_Success) {
-        *errors = 0;    /* no backend here has any */
+        *errors = endpoint_take_errors(endpoint);
         handle_put(handle);
     }
     return error;

@@ -196,6 +196,17 @@ bool ivc_tx_drained(const struct ivc *ivc)
     return ivc->up && tx_used(ivc) == 0;
 }
 
+uint32_t ivc_tx_space(const struct ivc *ivc)
+{
+    uint32_t used;
+
+    if (!ivc->up) {
+        return 0;
+    }
+    used = tx_used(ivc);
+    return used <= ivc->nframes ? ivc->nframes - used : 0;
+}
+
 enum ivc_status ivc_rx_frame(const struct ivc *ivc, const void **frame)
 {
     enum ivc_status status = rx_check(ivc);

@@ -97,6 +97,8 @@ void ivc_desert(struct ivc *ivc);
 enum ivc_status ivc_tx_frame(const struct ivc *ivc, void **frame);
 enum ivc_status ivc_tx_advance(struct ivc *ivc, bool *bell);
 bool ivc_tx_drained(const struct ivc *ivc);
+/* Frames that there is space for; 0 while not established. */
+uint32_t ivc_tx_space(const struct ivc *ivc);
 
 /* Receiving: the oldest frame, and giving it back. */
 enum ivc_status ivc_rx_frame(const struct ivc *ivc, const void **frame);

@@ -280,16 +280,17 @@ def device_args(server: Path, **properties: Any) -> List[str]:
 
 
 class Vm(QEMUQtestMachine):
-    """A QEMU with a hv-ivc and no guest; the test is its guest."""
+    """A QEMU with one of our devices and no guest; the test is its guest."""
 
-    def __init__(self, folder: Path, server: Path, table: Table, partition: int,
-                 extra: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, table: Table, partition: int, device: Sequence[str],
+                 extra: Sequence[str] = (), name: str = "ivc") -> None:
+        """table: the queues that the device shows; name: the id that it is given."""
         self.table = table
         self.partition = partition
+        self._device = name
         self._folder = Path(tempfile.mkdtemp(prefix="vm-", dir=folder))
         super().__init__(SETUP["qemu"], wrapper=MORTAL, base_temp_dir=str(self._folder),
-                         args=[*SETUP["qemu_args"], *MACHINE, *extra,
-                               *device_args(server, pct=table.path, partition=partition)])
+                         args=[*SETUP["qemu_args"], *MACHINE, *extra, *device])
 
     # ---- the machine ----
 
@@ -398,7 +399,7 @@ class Vm(QEMUQtestMachine):
 
     def get(self, name: str) -> Any:
         """A property of the device, over QMP."""
-        return self.cmd("qom-get", path="/machine/peripheral/ivc", property=name)
+        return self.cmd("qom-get", path=f"/machine/peripheral/{self._device}", property=name)
 
     def queue(self, queue: int) -> Dict[str, Any]:
         """What QMP tells of a queue."""
@@ -432,7 +433,10 @@ class Soc:
               server: Optional[Path] = None, extra: Sequence[str] = ()) -> Vm:
         """A QEMU whose BARs are not mapped yet."""
         assert self.server
-        vm = Vm(self.folder, server or self.server.socket, table or self.table, partition, extra)
+        table = table or self.table
+        vm = Vm(self.folder, table, partition,
+                device_args(server or self.server.socket, pct=table.path, partition=partition),
+                extra)
         self.vms.append(vm)
         vm.launch()
         return vm
@@ -466,7 +470,7 @@ def refusal(arguments: Sequence[str], timeout: float = 30) -> str:
     assert len(lines) == 1, f"not one line: {done.stderr}"
     # "qemu-system-aarch64: -device hv-ivc,...: what is wrong"
     _, option, message = lines[0].split(": ", 2)
-    assert option.startswith("-device hv-ivc"), lines[0]
+    assert option.startswith(("-device hv-ivc", "-device hv-c2c")), lines[0]
     return message
 
 

@@ -136,11 +136,19 @@ struct conf_entry mem_channel_entry(const struct mem_channel *channel,
 
 void mem_channel_kill(struct mem_channel *channel, unsigned end)
 {
+    mem_channel_fail(channel, end, 0);
+}
+
+void mem_channel_fail(struct mem_channel *channel, unsigned end,
+                      uint32_t errors)
+{
     uint32_t status = load(&channel->end[end].status);
 
     g_assert_cmpuint(status & NVIPC_IVC_FAR_STATE, ==, NVIPC_IVC_FAR_OPEN);
     status = ((status >> NVIPC_IVC_FAR_GEN_SHIFT) + 1) <<
-             NVIPC_IVC_FAR_GEN_SHIFT | NVIPC_IVC_FAR_GONE;
+             NVIPC_IVC_FAR_GEN_SHIFT | errors << NVIPC_IVC_FAR_ERR_SHIFT |
+             NVIPC_IVC_FAR_GONE;
+    channel->end[end].owner = 0;
     __atomic_store_n(&channel->end[end].status, status, __ATOMIC_RELEASE);
     ring_end(&channel->end[!end]);
 }
@@ -158,6 +166,7 @@ struct far_status mem_channel_status(const struct mem_channel *channel,
     return (struct far_status) {
         .gone = (status & NVIPC_IVC_FAR_STATE) == NVIPC_IVC_FAR_GONE,
         .generation = status >> NVIPC_IVC_FAR_GEN_SHIFT,
+        .errors = status >> NVIPC_IVC_FAR_ERR_SHIFT & NVIPC_IVC_FAR_ERR_MASK,
     };
 }
 

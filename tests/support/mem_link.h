@@ -33,7 +33,7 @@ struct mem_channel {
         struct mem_channel *channel;
         uint32_t status;        /* NVIPC_IVC_FAR_* as the other end sees it */
         bool rung;
-        int owner;              /* the process that holds it open */
+        int owner;              /* the process that holds it open, or 0 */
         int event_fd;           /* -1: only `rung` */
     } end[2];
     bool with_fd;
@@ -57,6 +57,10 @@ struct conf_entry mem_channel_entry(const struct mem_channel *channel,
 
 /* The end's process dies: what its endpoint was doing is never done. */
 void mem_channel_kill(struct mem_channel *channel, unsigned end);
+
+/* So does the link to its chip, say: with errors as the hypervisor tells them. */
+void mem_channel_fail(struct mem_channel *channel, unsigned end,
+                      uint32_t errors);
 
 /* Whether poll() would say that the end's descriptor is readable. */
 bool mem_channel_rung(const struct mem_channel *channel, unsigned end);

@@ -72,7 +72,7 @@ static void test_columns(void)
         OTHER(VM, 6, "ids", 511, 30000),
         OTHER(VM, 7, "zero", 0, -1),
         INTRA(PROCESS, 8, "p0", "p1", 1, 64, 30001),
-        OTHER(CHIP, 9, "nvscic2c_pcie_s0_c5_1", 0, 36000),
+        OTHER(CHIP, 9, "nvscic2c_pcie_s0_c5_1", 1, 36000),
         OTHER(CHIP, 10, "producer", 5, -1),
         OTHER(CHIP, 11, "consumer", 5, 36001),
         OTHER(CHIP, 12, "plain", 7, -1),
@@ -82,6 +82,25 @@ static void test_columns(void)
     };
 
     assert_file("good-columns.cfg", expected, G_N_ELEMENTS(expected));
+}
+
+static void test_chips(void)
+{
+    static const struct conf_entry expected[] = {
+        OTHER(CHIP, 2, "nvscic2c_pcie_s0_c5_1", 1, -1),
+        OTHER(CHIP, 3, "nvscic2c_pcie_s0_c6_11", 11, 36000),
+        OTHER(CHIP, 4, "nvscic2c_pcie_s2_c5_03", 3, -1),
+        OTHER(CHIP, 6, "nvscic2c_pcie_s0_c5_4", 5, -1),
+        OTHER(CHIP, 7, "nvscic2c_pcie_s0_c5_5", 0, -1),
+        OTHER(CHIP, 8, "nvscic2c_pcie_s0_c5_6", 9, -1),
+        OTHER(CHIP, 9, "chip_7", 0, -1),
+        OTHER(CHIP, 10, "nvscic2c_pcie_s0_c5_", 0, -1),
+        OTHER(CHIP, 11, "nvscic2c_pcie_s_c5_8", 0, -1),
+        OTHER(CHIP, 12, "nvscic2c_pcie_s0_c5_9x", 0, -1),
+        OTHER(CHIP, 13, "nvscic2c_pcie_s0_c5", 0, -1),
+    };
+
+    assert_file("good-chips.cfg", expected, G_N_ELEMENTS(expected));
 }
 
 static void test_line_ends(void)
@@ -142,6 +161,7 @@ static const struct {
     { "name-control", "*name a?b has a character*" },
     { "nul-byte", "*name a?b has a character*" },
     { "chip-device-100", "*device number 100 is too large; at most 99*" },
+    { "chip-name-100", "*device number 100 is too large; at most 99*" },
     { "chip-five-digits", "*device number 01050 is too large*" },
     { "chip-letters", "*role and device \"01a5\" is not*" },
 };
@@ -196,6 +216,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/conf/cfg/guide", test_guide);
     g_test_add_func("/conf/cfg/columns", test_columns);
+    g_test_add_func("/conf/cfg/chips", test_chips);
     g_test_add_func("/conf/cfg/line-ends", test_line_ends);
     g_test_add_func("/conf/cfg/empty", test_empty);
     g_test_add_func("/conf/cfg/longest-name", test_longest_name);

@@ -18,6 +18,7 @@
 #define EMPTY NV_SCI_IPC_EVENT_WRITE_EMPTY
 #define EST NV_SCI_IPC_EVENT_CONN_EST
 #define RESET NV_SCI_IPC_EVENT_CONN_RESET
+#define ASYNC NV_SCI_IPC_EVENT_ASYNC_ERROR
 
 #define FRAME_SIZE 64
 
@@ -55,14 +56,20 @@ static inline void pair_end(struct pair *pair)
     mem_channel_free(pair->channel);
 }
 
-/* The process of this end is no more; what its endpoint held leaks nothing. */
-static inline void pair_kill(struct pair *pair, unsigned end)
+/* This end departs, and for this reason; its endpoint leaks nothing. */
+static inline void pair_fail(struct pair *pair, unsigned end, uint32_t errors)
 {
     struct endpoint **endpoint = end == 0 ? &pair->a : &pair->b;
 
-    mem_channel_kill(pair->channel, end);
+    mem_channel_fail(pair->channel, end, errors);
     free(*endpoint);
     *endpoint = NULL;
+}
+
+/* The process of this end is no more. */
+static inline void pair_kill(struct pair *pair, unsigned end)
+{
+    pair_fail(pair, end, 0);
 }
 
 static inline bool rung(const struct pair *pair, unsigned end)

@@ -482,6 +482,133 @@ static void test_peer_gone_at_ack(void)
     pair_end(&pair);
 }
 
+/* An error is told with CONN_RESET, once, and its bits are there once. */
+static void test_error_with_reset(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    pair_connect(&pair);
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0);
+    pair_fail(&pair, 1, 0x2);
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0);   /* not noticed */
+    assert_event(pair.a, RESET | ASYNC);
+    assert_event(pair.a, 0);
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0x2);
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0);
+    /* And it is over: a new connection, which ends in good order. */
+    pair_open(&pair, 1);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, 0);
+    assert_event(pair.b, EST | WRITE | EMPTY);
+    assert_event(pair.a, EST | WRITE | EMPTY);
+    pair_kill(&pair, 1);
+    assert_event(pair.a, RESET);
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0);
+    pair_end(&pair);
+}
+
+/* With the frames that are left, if there are any: before CONN_RESET. */
+static void test_error_before_frames(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    pair_connect(&pair);
+    assert_put(pair.b, 1);
+    assert_put(pair.b, 2);
+    pair_fail(&pair, 1, 0x8);
+    pair_open(&pair, 1);                        /* its SYNC tells of it */
+    endpoint_reset(pair.b);
+    assert_event(pair.a, READ | ASYNC);
+    assert_get(pair.a, 1);
+    assert_event(pair.a, READ);
+    assert_get(pair.a, 2);
+    assert_event(pair.a, RESET);
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0x8);
+    pair_end(&pair);
+}
+
+/* A reader that noticed it by reading is told of it all the same. */
+static void test_error_noticed_by_read(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    pair_connect(&pair);
+    assert_put(pair.b, 1);
+    pair_fail(&pair, 1, 0x1);
+    assert_event(pair.a, READ | WRITE | EMPTY);
+    assert_get(pair.a, 1);
+    assert_get_fails(pair.a, -ECONNRESET);
+    g_assert_true(rung(&pair, 0));
+    /* Who asks for it does so before it was told: then there is no more. */
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0x1);
+    assert_event(pair.a, RESET);
+    pair_end(&pair);
+}
+
+/* Bits of several departures are all kept; each is told of. */
+static void test_errors_add_up(void)
+{
+    static const uint32_t errors[] = { 0x1, 0x8, 0x2 };
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    pair_connect(&pair);
+    for (unsigned i = 0; i < G_N_ELEMENTS(errors); i++) {
+        pair_fail(&pair, 1, errors[i]);
+        assert_event(pair.a, RESET | ASYNC);
+        pair_open(&pair, 1);
+        endpoint_reset(pair.b);
+        assert_event(pair.a, 0);
+        assert_event(pair.b, EST | WRITE | EMPTY);
+        assert_event(pair.a, EST | WRITE | EMPTY);
+    }
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0xb);
+    pair_end(&pair);
+}
+
+/* What happened before an end took part is not its affair. */
+static void test_error_of_before(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    assert_event(pair.a, 0);
+    pair_fail(&pair, 1, 0x2);
+    assert_event(pair.a, 0);
+    endpoint_reset(pair.a);
+    assert_event(pair.a, 0);
+    pair_open(&pair, 1);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, 0);
+    assert_event(pair.b, EST | WRITE | EMPTY);
+    assert_event(pair.a, EST | WRITE | EMPTY);
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0);
+    pair_end(&pair);
+}
+
+/* Before the application knew of the connection: it learns of both at once. */
+static void test_error_while_shaking_hands(void)
+{
+    struct pair pair;
+
+    pair_begin(&pair, 4);
+    endpoint_reset(pair.a);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, 0);
+    assert_event(pair.b, EST | WRITE | EMPTY);
+    pair_fail(&pair, 1, 0x2);
+    pair_open(&pair, 1);
+    endpoint_reset(pair.b);
+    assert_event(pair.a, EST | WRITE | EMPTY | ASYNC);
+    assert_event(pair.b, 0);
+    assert_event(pair.a, RESET);
+    g_assert_cmphex(endpoint_take_errors(pair.a), ==, 0x2);
+    pair_end(&pair);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -513,5 +640,16 @@ int main(int argc, char **argv)
     g_test_add_func("/endpoint/departure/uncertain",
                     test_uncertain_frames_come_first);
     g_test_add_func("/endpoint/departure/gone-at-ack", test_peer_gone_at_ack);
+    g_test_add_func("/endpoint/departure/error-with-reset",
+                    test_error_with_reset);
+    g_test_add_func("/endpoint/departure/error-before-frames",
+                    test_error_before_frames);
+    g_test_add_func("/endpoint/departure/error-noticed-by-read",
+                    test_error_noticed_by_read);
+    g_test_add_func("/endpoint/departure/errors-add-up", test_errors_add_up);
+    g_test_add_func("/endpoint/departure/error-of-before",
+                    test_error_of_before);
+    g_test_add_func("/endpoint/departure/error-while-shaking-hands",
+                    test_error_while_shaking_hands);
     return g_test_run();
 }

@@ -131,6 +131,26 @@ static void test_polling_mode(void)
     pair_end(&pair);
 }
 
+/* A backend whose far end moves only when rung. */
+static void test_no_polling_mode(void)
+{
+    struct backend loud = mem_link;
+    struct pair pair;
+
+    loud.can_disable_notification = false;
+    pair_begin(&pair, 2);
+    ((struct link *)endpoint_link(pair.a))->backend = &loud;
+    pair_connect(&pair);
+    for (unsigned n = 0; n < 2; n++) {
+        g_assert_cmpint(endpoint_enable_notification(pair.a, n != 0), ==,
+                        -EOPNOTSUPP);
+    }
+    g_assert_false(rung(&pair, 1));
+    assert_put(pair.a, 1);
+    g_assert_true(rung(&pair, 1));
+    pair_end(&pair);
+}
+
 static void test_frame_content(void)
 {
     struct pair pair;
@@ -237,6 +257,7 @@ int main(int argc, char **argv)
     g_test_add_func("/endpoint/events/levels", test_levels);
     g_test_add_func("/endpoint/events/bells", test_bells);
     g_test_add_func("/endpoint/events/polling-mode", test_polling_mode);
+    g_test_add_func("/endpoint/events/no-polling-mode", test_no_polling_mode);
     g_test_add_func("/endpoint/events/frame-content", test_frame_content);
     g_test_add_func("/endpoint/events/in-place", test_in_place);
     g_test_add_func("/endpoint/events/stale-in-place",

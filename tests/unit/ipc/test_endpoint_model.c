@@ -14,6 +14,7 @@
  * - no connection delivers frames of another one;
  * - a frame is lost only if its receiver died or reset, or its sender reset,
  *   since its sender's connection began to be made: never by its sender's death;
+ * - an error of a departure is told once, to who took part before, and no other;
  * - in the end both are connected, and frames flow both ways.
  */
 #include <errno.h>
@@ -63,6 +64,12 @@ struct app {
     struct sent log[MAX_FRAMES];
     unsigned nr_sent;
 
+    /* Errors that the other one's departures had. */
+    bool watching;              /* has looked since its Reset */
+    uint32_t possible;          /* bits of those since it was opened */
+    uint32_t owed;              /* of the last one, until it is told */
+    unsigned untold;            /* how many had any */
+
     /* As a receiver. */
     unsigned next;              /* the lowest number that may come */
     unsigned from_epoch;        /* the sender's, of this connection; 0: none */
@@ -72,6 +79,7 @@ static struct world {
     struct mem_channel *channel;
     struct app app[2];
     unsigned now;
+    unsigned nr_deaths;
 
     /* The chooser. */
     GRand *random;              /* NULL: enumerate */
@@ -137,17 +145,27 @@ static void stop_running(unsigned side)
     app->readable = false;
     app->from_epoch = 0;
     app->made_epoch = false;
+    app->watching = false;
+    app->possible = 0;
+    app->owed = 0;
+    app->untold = 0;
     app->died_at = ++world.now;
 }
 
 /* Leaves everything as it is: locks, memory, what was half done. */
 static void die(unsigned side)
 {
+    static const uint32_t reasons[] = { 0, 0x2, 0x8, 0x1 };
     struct app *app = &world.app[side];
+    struct app *other = &world.app[!side];
     struct endpoint *endpoint = app->endpoint;
+    uint32_t errors = reasons[world.nr_deaths++ % G_N_ELEMENTS(reasons)];
 
-    note(" %c:die", 'A' + side);
-    mem_channel_kill(world.channel, side);
+    note(" %c:die/%x", 'A' + side, errors);
+    mem_channel_fail(world.channel, side, errors);
+    other->possible |= errors;
+    other->untold += errors != 0;
+    other->owed = other->watching ? errors : 0;
     stop_running(side);
     free(endpoint);
 }
@@ -231,6 +249,20 @@ static void judge(unsigned sender, unsigned until)
     }
 }
 
+/* Whether ASYNC_ERROR is due may not be told from here; that it is true may. */
+static void take_errors(unsigned side, bool told)
+{
+    struct app *app = &world.app[side];
+    uint32_t errors = endpoint_take_errors(app->endpoint);
+
+    CHECK((errors != 0) == told);
+    CHECK((errors & ~app->possible) == 0);
+    app->owed &= ~errors;
+    if (told) {
+        CHECK(app->untold-- > 0, "an error is told twice");
+    }
+}
+
 static void app_look(unsigned side)
 {
     struct app *app = &world.app[side];
@@ -244,6 +276,9 @@ static void app_look(unsigned side)
     if (!app->joined) {
         CHECK(events == 0);
     }
+    take_errors(side, events & NV_SCI_IPC_EVENT_ASYNC_ERROR);
+    events &= ~NV_SCI_IPC_EVENT_ASYNC_ERROR;
+    app->watching = app->joined;
     if (events & NV_SCI_IPC_EVENT_CONN_RESET) {
         CHECK(events == NV_SCI_IPC_EVENT_CONN_RESET);
         CHECK(app->connected);
@@ -428,6 +463,7 @@ static void begin(uint32_t nframes)
     memset(world.app, 0, sizeof(world.app));
     world.nr_choices = 0;
     world.now = 0;
+    world.nr_deaths = 1;
     world.quiet = false;
     g_string_truncate(world.trace, 0);
     world.channel = mem_channel_new(nframes, FRAME_SIZE, false);
@@ -484,6 +520,7 @@ static void settle(void)
             CHECK(!world.app[!i].connected, "connected to the dead");
             judge(i, app->nr_sent);
         }
+        CHECK(app->owed == 0, "%c was not told of an error", 'A' + i);
     }
     note(" |");
     for (unsigned i = 0; i < 2; i++) {

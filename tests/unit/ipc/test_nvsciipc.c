@@ -40,7 +40,7 @@ static void both_begin(struct both *both)
     both->channel = mem_channel_new(4, FRAME_SIZE, true);
     configure("INTER_VM a 0\nINTER_VM b 1\nINTER_VM nowhere 300\n"
               "INTER_THREAD t0 t1 4 64\nINTER_PROCESS p0 p1 4 64\n"
-              "INTER_CHIP c 3\n");
+              "INTER_CHIP c 99\n");
     assert_ok(NvSciIpcInit());
     assert_ok(NvSciIpcOpenEndpoint("a", &both->a));
     assert_ok(NvSciIpcOpenEndpoint("b", &both->b));
@@ -154,7 +154,8 @@ static void test_open_errors(void)
     assert_error(NvSciIpcOpenEndpoint("A", &handle), NoSuchEntry);
     assert_error(NvSciIpcOpenEndpoint("nowhere", &handle), NoSuchEntry);
     assert_error(NvSciIpcOpenEndpoint("a", &handle), Busy);
-    assert_error(NvSciIpcOpenEndpoint("c", &handle), NotSupported);
+    /* No such device on the host. */
+    assert_error(NvSciIpcOpenEndpoint("c", &handle), NoSuchEntry);
     memset(longest, 'a', sizeof(longest));  /* and no NUL */
     assert_error(NvSciIpcOpenEndpoint(longest, &handle), NoSuchEntry);
     g_assert_cmpuint(handle, ==, 77);
@@ -290,6 +291,28 @@ static void test_frames(void)
     }
     assert_ok(NvSciIpcGetEvent(both.b, &events));
     g_assert_cmphex(events, ==, NV_SCI_IPC_EVENT_CONN_RESET);
+    both_end(&both);
+}
+
+static void test_async_errors(void)
+{
+    struct both both;
+    uint32_t errors = 9, events;
+
+    both_begin(&both);
+    both_connect(&both);
+    assert_ok(NvSciIpcGetAsyncErrors(both.a, &errors));
+    g_assert_cmphex(errors, ==, 0);
+    mem_channel_fail(both.channel, 1, NV_SCI_ASYNC_PCIE_VALIDATION_ERROR);
+    assert_ok(NvSciIpcGetEvent(both.a, &events));
+    g_assert_cmphex(events, ==, NV_SCI_IPC_EVENT_CONN_RESET |
+                    NV_SCI_IPC_EVENT_ASYNC_ERROR);
+    assert_ok(NvSciIpcGetEvent(both.a, &events));
+    g_assert_cmphex(events, ==, 0);
+    assert_ok(NvSciIpcGetAsyncErrors(both.a, &errors));
+    g_assert_cmphex(errors, ==, NV_SCI_ASYNC_PCIE_VALIDATION_ERROR);
+    assert_ok(NvSciIpcGetAsyncErrors(both.a, &errors));
+    g_assert_cmphex(errors, ==, 0);
     both_end(&both);
 }
 
@@ -498,6 +521,7 @@ int main(int argc, char **argv)
     g_test_add_func("/nvsciipc/stale-handles", test_stale_handles);
     g_test_add_func("/nvsciipc/null-pointers", test_null_pointers);
     g_test_add_func("/nvsciipc/frames", test_frames);
+    g_test_add_func("/nvsciipc/async-errors", test_async_errors);
     g_test_add_func("/nvsciipc/deinit-closes", test_deinit_closes);
     g_test_add_func("/nvsciipc/limit", test_limit);
     g_test_add_func("/nvsciipc/version", test_version);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * INTER_VM against a driver that this file plays: open, ioctl and mmap of the
- * backend come here (the linker's --wrap), with every answer that a driver
- * must not give, and every step failing in turn. Nothing may leak.
+ * INTER_VM and INTER_CHIP against a driver that this file plays: open, ioctl and
+ * mmap of the backends come here (the linker's --wrap), with every answer that a
+ * driver must not give, and every step failing in turn. Nothing may leak.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +51,17 @@ static struct driver {
     uint32_t *noti;
     unsigned mapped;
 } driver;
+
+/* The two backends: each case is given one of them. */
+static const struct kind {
+    const char *name;
+    const struct backend *backend;
+    const char *path;           /* of number 25 */
+    bool can_disable_notification;
+} kinds[] = {
+    { "inter-vm", &backend_inter_vm, "/dev/ivc25", true },
+    { "inter-chip", &backend_inter_chip, "/dev/c2c25", false },
+};
 
 static int fail(int error)
 {
@@ -193,44 +204,46 @@ static void end(unsigned open)
     g_assert_cmpuint(driver.mapped, ==, 0);
 }
 
-static int open_it(struct link *link)
+static int open_it(const struct kind *kind, struct link *link)
 {
-    struct conf_entry entry = {
-        .backend = CONF_INTER_VM, .id = 255, .gid = CONF_NO_GID,
-    };
+    struct conf_entry entry = { .id = 25, .gid = CONF_NO_GID };
 
-    return backend_inter_vm.open(link, &entry, 0);
+    return kind->backend->open(link, &entry, 0);
 }
 
-static void test_sound(void)
+static void test_sound(const void *opaque)
 {
+    const struct kind *kind = opaque;
     for (unsigned first = 0; first < 2; first++) {
         unsigned open = begin();
         struct link link;
         uint8_t *queue;
 
         driver.info.rx_first = first;
-        g_assert_cmpint(open_it(&link), ==, 0);
-        g_assert_cmpstr(driver.path, ==, "/dev/ivc255");
+        g_assert_cmpint(open_it(kind, &link), ==, 0);
+        g_assert_cmpstr(driver.path, ==, kind->path);
         queue = driver.area + 1024;
-        g_assert_true(link.backend == &backend_inter_vm);
+        g_assert_true(link.backend == kind->backend);
         g_assert_true(link.rx == (first ? queue : queue + 768));
         g_assert_true(link.tx == (first ? queue + 768 : queue));
         g_assert_cmpuint(link.nframes, ==, 5);
         g_assert_cmpuint(link.frame_size, ==, 128);
         g_assert_cmpint(link.event_fd, ==, driver.eventfd);
+        g_assert_true(link.backend->can_disable_notification ==
+                      kind->can_disable_notification);
         link.backend->close(&link);
         end(open);
     }
 }
 
-static void test_events(void)
+static void test_events(const void *opaque)
 {
+    const struct kind *kind = opaque;
     unsigned open = begin();
     struct link link;
     struct pollfd poll_fd = { .events = POLLIN };
 
-    g_assert_cmpint(open_it(&link), ==, 0);
+    g_assert_cmpint(open_it(kind, &link), ==, 0);
     poll_fd.fd = link.event_fd;
     g_assert_cmpint(poll(&poll_fd, 1, 0), ==, 0);
     g_assert_false(link.backend->ack(&link));
@@ -247,13 +260,14 @@ static void test_events(void)
     end(open);
 }
 
-static void test_notification_page(void)
+static void test_notification_page(const void *opaque)
 {
+    const struct kind *kind = opaque;
     unsigned open = begin();
     struct link link;
     struct far_status far;
 
-    g_assert_cmpint(open_it(&link), ==, 0);
+    g_assert_cmpint(open_it(kind, &link), ==, 0);
     memset(driver.noti, 0xff, PAGE);
     driver.noti[0] = 0;
     driver.noti[1] = 0;
@@ -271,6 +285,12 @@ static void test_notification_page(void)
     far = link.backend->far_status(&link);
     g_assert_true(far.gone);
     g_assert_cmpuint(far.generation, ==, 0xffffff);
+    g_assert_cmphex(far.errors, ==, 0);
+    driver.noti[1] = 8u << 8 | 0xau << 4 | NVIPC_IVC_FAR_OPEN;
+    far = link.backend->far_status(&link);
+    g_assert_false(far.gone);
+    g_assert_cmpuint(far.generation, ==, 8);
+    g_assert_cmphex(far.errors, ==, 0xa);
     link.backend->close(&link);
     end(open);
 }
@@ -340,20 +360,22 @@ static void lie(unsigned which)
     }
 }
 
-static void test_lies(void)
+static void test_lies(const void *opaque)
 {
+    const struct kind *kind = opaque;
     for (unsigned which = 0; which < 17; which++) {
         unsigned open = begin();
         struct link link;
 
         lie(which);
-        g_assert_cmpint(open_it(&link), ==, -EPROTO);
+        g_assert_cmpint(open_it(kind, &link), ==, -EPROTO);
         end(open);
     }
 }
 
-static void test_failures(void)
+static void test_failures(const void *opaque)
 {
+    const struct kind *kind = opaque;
     static const struct {
         int *step;
         int error, expected;
@@ -379,16 +401,15 @@ static void test_failures(void)
         struct link link;
 
         *cases[i].step = cases[i].error;
-        g_assert_cmpint(open_it(&link), ==, cases[i].expected);
+        g_assert_cmpint(open_it(kind, &link), ==, cases[i].expected);
         end(open);
     }
 }
 
-static void test_group(void)
+static void test_group(const void *opaque)
 {
-    struct conf_entry entry = {
-        .backend = CONF_INTER_VM, .id = 1, .gid = 30000,
-    };
+    const struct kind *kind = opaque;
+    struct conf_entry entry = { .id = 1, .gid = 30000 };
 
     for (unsigned who = 0; who < 3; who++) {
         unsigned open = begin();
@@ -397,25 +418,36 @@ static void test_group(void)
         driver.nobody = who != 0;
         driver.group = who == 2 ? 30000 : 1;
         if (who == 1) {
-            g_assert_cmpint(backend_inter_vm.open(&link, &entry, 0), ==,
+            g_assert_cmpint(kind->backend->open(&link, &entry, 0), ==,
                             -EPERM);
             g_assert_cmpstr(driver.path, ==, "");
         } else {
-            g_assert_cmpint(backend_inter_vm.open(&link, &entry, 0), ==, 0);
-            backend_inter_vm.close(&link);
+            g_assert_cmpint(kind->backend->open(&link, &entry, 0), ==, 0);
+            kind->backend->close(&link);
         }
         end(open);
     }
 }
 
+static void add(const struct kind *kind, const char *name,
+                GTestDataFunc function)
+{
+    char *path = g_strdup_printf("/%s/%s", kind->name, name);
+
+    g_test_add_data_func(path, kind, function);
+    g_free(path);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/inter-vm/sound", test_sound);
-    g_test_add_func("/inter-vm/events", test_events);
-    g_test_add_func("/inter-vm/notification-page", test_notification_page);
-    g_test_add_func("/inter-vm/lies", test_lies);
-    g_test_add_func("/inter-vm/failures", test_failures);
-    g_test_add_func("/inter-vm/group", test_group);
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        add(&kinds[i], "sound", test_sound);
+        add(&kinds[i], "events", test_events);
+        add(&kinds[i], "notification-page", test_notification_page);
+        add(&kinds[i], "lies", test_lies);
+        add(&kinds[i], "failures", test_failures);
+        add(&kinds[i], "group", test_group);
+    }
     return g_test_run();
 }
