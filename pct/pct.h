@@ -78,14 +78,6 @@ enum pct_rule {
     PCT_RULE_C2C_FRAME_SIZE,
     PCT_RULE_C2C_SIZE,          /* frame <= 1 MiB, direction <= 64 MiB */
     PCT_RULE_MEMORY,            /* all areas fit the shared memory */
-    PCT_RULE_C2C_COUNT,         /* at most 16 channels to other chips */
-    PCT_RULE_C2C_DEVICE,        /* device number < 100 */
-    PCT_RULE_C2C_TWICE,         /* each device once, in rising order */
-    PCT_RULE_C2C_OWNER,         /* a known partition */
-    PCT_RULE_C2C_REMOTE,        /* device number < 100 */
-    PCT_RULE_C2C_NFRAMES,       /* as of a queue */
-    PCT_RULE_C2C_FRAME_SIZE,    /* as of a queue */
-    PCT_RULE_C2C_SIZE,          /* frame <= 1 MiB, direction <= 64 MiB */
     PCT_NR_RULES
 };
 

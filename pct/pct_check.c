@@ -284,43 +284,6 @@ static void check_memory(const struct pct *pct, uint64_t memory,
     }
 }
 
-static void check_c2c_device(const struct pct *pct, uint32_t i,
-                             struct report *report)
-{
-    const struct pct_c2c *c2c = &pct->c2c[i];
-
-    if (c2c->device > PCT_C2C_MAX_DEVICE) {
-        fault(report, PCT_RULE_C2C_DEVICE, i, c2c->device);
-    }
-    if (i > 0 && c2c->device <= pct->c2c[i - 1].device) {
-        fault(report, PCT_RULE_C2C_TWICE, i, pct->c2c[i - 1].device);
-    }
-    if (c2c->remote > PCT_C2C_MAX_DEVICE) {
-        fault(report, PCT_RULE_C2C_REMOTE, i, c2c->remote);
-    }
-    if (pct_find_partition(pct, c2c->owner) == NULL) {
-        fault(report, PCT_RULE_C2C_OWNER, i, c2c->owner);
-    }
-}
-
-static void check_c2c_geometry(const struct pct *pct, uint32_t i,
-                               struct report *report)
-{
-    const struct pct_c2c *c2c = &pct->c2c[i];
-    uint64_t bytes = (uint64_t)c2c->nframes * c2c->frame_size +
-                     IVC_DIRECTION_HEADER;
-
-    if (c2c->nframes == 0) {
-        fault(report, PCT_RULE_C2C_NFRAMES, i, 0);
-    }
-    if (!frame_size_ok(c2c->frame_size)) {
-        fault(report, PCT_RULE_C2C_FRAME_SIZE, i, c2c->frame_size);
-    } else if (c2c->frame_size > PCT_C2C_MAX_FRAME_SIZE ||
-               bytes > PCT_C2C_MAX_SIZE) {
-        fault(report, PCT_RULE_C2C_SIZE, i, bytes);
-    }
-}
-
 unsigned pct_check(const struct pct *pct, uint64_t memory,
                    struct pct_fault *faults, unsigned max)
 {
@@ -394,14 +357,6 @@ static const char *const rule_names[PCT_NR_RULES] = {
     [PCT_RULE_C2C_FRAME_SIZE] = "frame-size",
     [PCT_RULE_C2C_SIZE] = "c2c-size",
     [PCT_RULE_MEMORY] = "memory",
-    [PCT_RULE_C2C_COUNT] = "c2c-count",
-    [PCT_RULE_C2C_DEVICE] = "c2c-device",
-    [PCT_RULE_C2C_TWICE] = "c2c-twice",
-    [PCT_RULE_C2C_OWNER] = "c2c-owner",
-    [PCT_RULE_C2C_REMOTE] = "c2c-remote",
-    [PCT_RULE_C2C_NFRAMES] = "nframes",
-    [PCT_RULE_C2C_FRAME_SIZE] = "frame-size",
-    [PCT_RULE_C2C_SIZE] = "c2c-size",
 };
 
 const char *pct_rule_name(enum pct_rule rule)
@@ -478,12 +433,6 @@ static int frame_size_text(const char *what, uint32_t id, uint32_t frame_size,
     return snprintf(text, size, "%s %" PRIu32 ": rule frame-size: %" PRIu32
                     " is not a multiple of %u; use %" PRIu64, what, id,
                     frame_size, IVC_FRAME_ALIGN, up < most ? up : most);
-}
-
-static int nframes_text(const char *what, uint32_t id, char *text, size_t size)
-{
-    return snprintf(text, size, "%s %" PRIu32 ": rule nframes: 0 frames; use "
-                    "at least 1", what, id);
 }
 
 static int queue_size_text(const struct pct_queue *queue, uint64_t bytes,

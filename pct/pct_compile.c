@@ -93,28 +93,6 @@ static struct pct_source_at device_place(
     }
 }
 
-static struct pct_source_at c2c_place(
-    const struct pct_source_c2c_device *device, enum pct_rule rule)
-{
-    const struct pct_source_at all[] = {
-        device->owner_at, device->remote_at, device->nframes_at,
-        device->frame_size_at,
-    };
-    struct pct_source_at at = { NULL, 0 };
-
-    if (rule == PCT_RULE_C2C_REMOTE) {
-        at = device->remote_at;
-    } else if (rule == PCT_RULE_C2C_NFRAMES) {
-        at = device->nframes_at;
-    } else if (rule == PCT_RULE_C2C_FRAME_SIZE || rule == PCT_RULE_C2C_SIZE) {
-        at = device->frame_size_at;
-    }
-    for (int i = 0; i < 4 && at.file == NULL; i++) {
-        at = all[i];
-    }
-    return at;
-}
-
 static void report(const struct pct *pct, const struct pct_fault *fault,
                    const char *file, const char *partitions)
 {

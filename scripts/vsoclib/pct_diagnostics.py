@@ -102,8 +102,6 @@ class Diagnostics:
         others."""
         specific: dict[tuple[str, int, int], str] = {}
         general: list[str] = []
-        # A member that is not known makes gcc lose count: it takes the entry for given twice.
-        lost = set()
         for found in parse(stderr):
             if "incomplete type" in found.text:
                 return [_message(found, None, "syntax",
@@ -126,11 +124,6 @@ class Diagnostics:
         place = (found.line, found.column or sys.maxsize)
         before = [entry for entry in self.entries if (entry.line, entry.column) <= place]
         return before[-1] if before else None
-
-    def _entry(self, found: Diagnostic) -> str:
-        """"queue 300", "c2c device 5", or nothing."""
-        number = self._number(found)
-        return f"{ENTRIES[self._array(found)][0]} {number}" if number else ""
 
     def _specific(self, found: Diagnostic) -> Optional[str]:
         """The message, if we know better than gcc what is wrong."""
