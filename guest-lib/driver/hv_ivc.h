@@ -14,11 +14,24 @@ struct resource;
 
 #define IVC_MAX_QUEUES 512	/* ids are below it */
 #define IVC_MAX_GUESTS 16	/* partition ids are below it */
+#define IVC_MAX_C2C 100		/* device numbers are below it */
+
+/* The two devices that there are: queues within the SoC, and to other chips. */
+struct ivc_kind {
+	const char *name;	/* of a node, before its number */
+	unsigned int minor;	/* of number 0 */
+	u32 nr_ids;		/* numbers are below it */
+	u32 first_peer;		/* what the info page adds to the far end's */
+	u32 nr_peers;		/* the far end's are below it */
+	u32 device_id;		/* what the register ID says */
+};
+
+#define IVC_MINORS (IVC_MAX_QUEUES + IVC_MAX_C2C)
 
 /* One queue as this guest sees it. Checked, and constant from then on. */
 struct ivc_queue_info {
 	u32 id;
-	u32 peer;		/* partition id of the far end */
+	u32 peer;		/* far end's partition id, or device number */
 	u32 nframes;
 	u32 frame_size;
 	u32 offset;		/* of the queue in its area */
@@ -35,6 +48,7 @@ struct ivc_queue_info {
 
 /* What the info page is held against. */
 struct ivc_info_limits {
+	const struct ivc_kind *kind;
 	u32 partition;		/* ours */
 	u32 nr_queues;
 	const struct resource *areas;
@@ -51,6 +65,7 @@ int ivc_info_parse(struct device *dev, const void *page, size_t size,
 
 struct ivc_device {
 	struct pci_dev *pdev;
+	const struct ivc_kind *kind;
 	u32 partition;
 	void __iomem *regs;	/* BAR 0 */
 	void __iomem *noti;	/* BAR 4 */

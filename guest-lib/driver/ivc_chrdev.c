@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/ivc<id>: open, mmap, poll, ioctl, sysfs. docs/specs/ioctls.md is the
+ * /dev/ivc<id> and /dev/c2c<device>: open, mmap, poll, ioctl, sysfs. docs/specs/ioctls.md is the
  * specification.
  *
  * A node maps, notifies and waits; it looks at no byte of its queue. Its life:
@@ -67,8 +67,8 @@ struct ivc_node {
 	struct eventfd_ctx *eventfd;	/* or NULL */
 };
 
-static dev_t ivc_chrdev_base;		/* minor = queue id */
-static DECLARE_BITMAP(ivc_chrdev_ids, IVC_MAX_QUEUES);	/* taken */
+static dev_t ivc_chrdev_base;		/* minors: see struct ivc_kind */
+static DECLARE_BITMAP(ivc_chrdev_minors, IVC_MINORS);	/* taken */
 
 static irqreturn_t ivc_chrdev_irq(int irq, void *data)
 {
@@ -392,13 +392,18 @@ static void ivc_chrdev_free(struct device *dev)
 	kfree(ivc_chrdev_node(dev));
 }
 
+static unsigned int ivc_chrdev_minor(const struct ivc_node *node)
+{
+	return MINOR(node->dev.devt) - MINOR(ivc_chrdev_base);
+}
+
 static void ivc_chrdev_remove(void *data)
 {
 	struct ivc_node *node = data;
 	unsigned long flags;
 
 	cdev_device_del(&node->cdev, &node->dev);
-	clear_bit(node->info.id, ivc_chrdev_ids);
+	clear_bit(ivc_chrdev_minor(node), ivc_chrdev_minors);
 
 	mutex_lock(&node->lock);
 	WRITE_ONCE(node->gone, true);
@@ -444,16 +449,17 @@ int ivc_chrdev_add(struct ivc_device *ivc, unsigned int slot)
 	node->dev.parent = parent;
 	node->dev.release = ivc_chrdev_free;
 	node->dev.devt = MKDEV(MAJOR(ivc_chrdev_base),
-			       MINOR(ivc_chrdev_base) + info->id);
+			       MINOR(ivc_chrdev_base) + ivc->kind->minor +
+			       info->id);
 	cdev_init(&node->cdev, &ivc_chrdev_fops);
 	node->cdev.owner = THIS_MODULE;
 
-	if (test_and_set_bit(info->id, ivc_chrdev_ids)) {
+	if (test_and_set_bit(ivc_chrdev_minor(node), ivc_chrdev_minors)) {
 		dev_err(parent, "queue %u: another device has it\n", info->id);
 		err = -EEXIST;
 		goto err_put;
 	}
-	err = dev_set_name(&node->dev, "ivc%u", info->id);
+	err = dev_set_name(&node->dev, "%s%u", ivc->kind->name, info->id);
 	if (err)
 		goto err_id;
 	err = cdev_device_add(&node->cdev, &node->dev);
@@ -464,7 +470,7 @@ int ivc_chrdev_add(struct ivc_device *ivc, unsigned int slot)
 	return devm_add_action_or_reset(parent, ivc_chrdev_remove, node);
 
 err_id:
-	clear_bit(info->id, ivc_chrdev_ids);
+	clear_bit(ivc_chrdev_minor(node), ivc_chrdev_minors);
 err_put:
 	put_device(&node->dev);
 	return err;
@@ -476,7 +482,7 @@ int __init ivc_chrdev_init(void)
 
 	if (err)
 		return err;
-	err = alloc_chrdev_region(&ivc_chrdev_base, 0, IVC_MAX_QUEUES, "ivc");
+	err = alloc_chrdev_region(&ivc_chrdev_base, 0, IVC_MINORS, "ivc");
 	if (err)
 		class_unregister(&ivc_chrdev_class);
 	return err;
@@ -484,6 +490,6 @@ int __init ivc_chrdev_init(void)
 
 void ivc_chrdev_exit(void)
 {
-	unregister_chrdev_region(ivc_chrdev_base, IVC_MAX_QUEUES);
+	unregister_chrdev_region(ivc_chrdev_base, IVC_MINORS);
 	class_unregister(&ivc_chrdev_class);
 }

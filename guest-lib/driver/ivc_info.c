@@ -31,15 +31,16 @@ static bool ivc_info_inside(const struct resource *bar, u64 start, u64 size)
 
 /* Who the ends are, and which of them we are. */
 static int ivc_info_ends(struct device *dev,
-			 const struct tegra_hv_queue_data *data, u32 partition,
+			 const struct tegra_hv_queue_data *data,
+			 const struct ivc_kind *kind, u32 partition,
 			 struct ivc_queue_info *queue)
 {
 	u32 id = PAGE_U32(data->id);
 	u32 peers[2] = { PAGE_U32(data->peers[0]), PAGE_U32(data->peers[1]) };
+	u32 peer;
 
-	if (id >= IVC_MAX_QUEUES) {
-		dev_err(dev, "queue %u: ids are below %u\n", id,
-			IVC_MAX_QUEUES);
+	if (id >= kind->nr_ids) {
+		dev_err(dev, "queue %u: ids are below %u\n", id, kind->nr_ids);
 		return -EINVAL;
 	}
 	if (peers[0] != partition && peers[1] != partition) {
@@ -48,12 +49,15 @@ static int ivc_info_ends(struct device *dev,
 		return -EINVAL;
 	}
 	queue->id = id;
-	queue->peer = peers[0] == partition ? peers[1] : peers[0];
-	if (queue->peer >= IVC_MAX_GUESTS) {
-		dev_err(dev, "queue %u: peer %u, partitions are below %u\n", id,
-			queue->peer, IVC_MAX_GUESTS);
+	peer = peers[0] == partition ? peers[1] : peers[0];
+	if (peer < kind->first_peer ||
+	    peer - kind->first_peer >= kind->nr_peers) {
+		dev_err(dev, "queue %u: peer %u, they are %u to %u\n", id, peer,
+			kind->first_peer,
+			kind->first_peer + kind->nr_peers - 1);
 		return -EINVAL;
 	}
+	queue->peer = peer - kind->first_peer;
 	queue->loopback = peers[0] == peers[1];
 	/* Of a loopback pair the even one receives in the first direction. */
 	queue->rx_first = queue->loopback ? id % 2 == 0 :
@@ -89,9 +93,11 @@ static int ivc_info_geometry(struct device *dev,
 /* The area, and the queue in it. After its geometry. */
 static int ivc_info_area(struct device *dev, const struct ivc_shared_area *area,
 			 const struct tegra_hv_queue_data *data,
-			 const struct resource *bar,
+			 const struct ivc_info_limits *limits,
 			 struct ivc_queue_info *queue)
 {
+	const struct resource *bar = limits->areas;
+	u32 guest = PAGE_U32(area->guest);
 	u64 pa = PAGE_U64(area->pa);
 	u64 size = PAGE_U64(area->size);
 	u32 offset = PAGE_U32(data->offset);
@@ -107,9 +113,10 @@ static int ivc_info_area(struct device *dev, const struct ivc_shared_area *area,
 			queue->id, pa, size, bar);
 		return -EINVAL;
 	}
-	if (PAGE_U32(area->guest) != queue->peer) {
+	if (guest != limits->kind->first_peer + queue->peer) {
 		dev_err(dev, "queue %u: area shared with %u, the peer is %u\n",
-			queue->id, PAGE_U32(area->guest), queue->peer);
+			queue->id, guest,
+			limits->kind->first_peer + queue->peer);
 		return -EINVAL;
 	}
 	if (offset % IVC_FRAME_ALIGN != 0 ||
@@ -165,13 +172,13 @@ static int ivc_info_queue(struct device *dev, const struct ivc_shared_area *area
 {
 	int err;
 
-	err = ivc_info_ends(dev, data, limits->partition, queue);
+	err = ivc_info_ends(dev, data, limits->kind, limits->partition, queue);
 	if (err)
 		return err;
 	err = ivc_info_geometry(dev, data, queue);
 	if (err)
 		return err;
-	err = ivc_info_area(dev, area, data, limits->areas, queue);
+	err = ivc_info_area(dev, area, data, limits, queue);
 	if (err)
 		return err;
 	return ivc_info_notification(dev, data, limits, queue);

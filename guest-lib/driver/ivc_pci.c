@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hv-ivc PCI function: BARs, info page, MSI-X vectors; then a node a queue.
+ * The hv-ivc and hv-c2c PCI functions: BARs, info page, MSI-X vectors; then a
+ * node a queue.
  *
- * docs/specs/hv-ivc.md describes the device, docs/specs/ioctls.md the nodes.
+ * docs/specs/hv-ivc.md and hv-c2c.md describe them, docs/specs/ioctls.md the
+ * nodes.
  * Everything is managed by devres: the nodes go first, the vectors and BARs
  * they use after them.
  */
@@ -26,6 +28,7 @@ static int ivc_pci_read_info(struct ivc_device *ivc)
 {
 	struct pci_dev *pdev = ivc->pdev;
 	const struct ivc_info_limits limits = {
+		.kind = ivc->kind,
 		.partition = ivc->partition,
 		.nr_queues = ivc->nr_queues,
 		.areas = &pdev->resource[HV_IVC_BAR_AREAS],
@@ -76,14 +79,15 @@ static int ivc_pci_check_bars(struct pci_dev *pdev)
 	return 0;
 }
 
-static int ivc_pci_check_version(struct device *dev, void __iomem *regs)
+static int ivc_pci_check_version(struct device *dev, void __iomem *regs,
+				 u32 device_id)
 {
 	u32 id = readl(regs + HV_IVC_REG_ID);
 	u32 version = readl(regs + HV_IVC_REG_VERSION);
 
-	if (id != HV_IVC_ID || version >> 16 != HV_IVC_VERSION >> 16) {
+	if (id != device_id || version >> 16 != HV_IVC_VERSION >> 16) {
 		dev_err(dev, "id 0x%x, version 0x%x; this driver knows 0x%x, 0x%x\n",
-			id, version, HV_IVC_ID, HV_IVC_VERSION);
+			id, version, device_id, HV_IVC_VERSION);
 		return -ENODEV;
 	}
 	return 0;
@@ -121,6 +125,7 @@ static int ivc_pci_claim_areas(struct pci_dev *pdev)
 
 static int ivc_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
+	const struct ivc_kind *kind = (const void *)id->driver_data;
 	struct device *dev = &pdev->dev;
 	struct ivc_device *ivc;
 	void __iomem *regs;
@@ -137,7 +142,7 @@ static int ivc_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	regs = devm_ioremap_resource(dev, &pdev->resource[HV_IVC_BAR_REGS]);
 	if (IS_ERR(regs))
 		return PTR_ERR(regs);
-	err = ivc_pci_check_version(dev, regs);
+	err = ivc_pci_check_version(dev, regs, kind->device_id);
 	if (err)
 		return err;
 
@@ -152,6 +157,7 @@ static int ivc_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!ivc)
 		return -ENOMEM;
 	ivc->pdev = pdev;
+	ivc->kind = kind;
 	ivc->regs = regs;
 	ivc->nr_queues = nr_queues;
 	ivc->partition = ivc_pci_read(ivc, HV_IVC_REG_PARTITION);
@@ -182,12 +188,34 @@ static int ivc_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		if (err)
 			return err;
 	}
-	dev_info(dev, "partition %u, %u queues\n", ivc->partition, nr_queues);
+	dev_info(dev, "partition %u, %u queues %s*\n", ivc->partition,
+		 nr_queues, kind->name);
 	return 0;
 }
 
+static const struct ivc_kind ivc_pci_soc = {
+	.name = "ivc",
+	.minor = 0,
+	.nr_ids = IVC_MAX_QUEUES,
+	.first_peer = 0,
+	.nr_peers = IVC_MAX_GUESTS,
+	.device_id = HV_IVC_ID,
+};
+
+static const struct ivc_kind ivc_pci_chip = {
+	.name = "c2c",
+	.minor = IVC_MAX_QUEUES,
+	.nr_ids = IVC_MAX_C2C,
+	.first_peer = IVC_INFO_C2C_PEER,
+	.nr_peers = IVC_MAX_C2C,
+	.device_id = HV_C2C_ID,
+};
+
 static const struct pci_device_id ivc_pci_ids[] = {
-	{ PCI_DEVICE(HV_IVC_PCI_VENDOR_ID, HV_IVC_PCI_DEVICE_ID) },
+	{ PCI_DEVICE(HV_IVC_PCI_VENDOR_ID, HV_IVC_PCI_DEVICE_ID),
+	  .driver_data = (kernel_ulong_t)&ivc_pci_soc },
+	{ PCI_DEVICE(HV_IVC_PCI_VENDOR_ID, HV_C2C_PCI_DEVICE_ID),
+	  .driver_data = (kernel_ulong_t)&ivc_pci_chip },
 	{ }
 };
 MODULE_DEVICE_TABLE(pci, ivc_pci_ids);
@@ -218,6 +246,6 @@ static void __exit ivc_pci_exit(void)
 }
 module_exit(ivc_pci_exit);
 
-MODULE_DESCRIPTION("IVC queues of the hv-ivc virtual PCI device");
+MODULE_DESCRIPTION("IVC queues of the hv-ivc and hv-c2c virtual PCI devices");
 MODULE_AUTHOR("The vsoc authors");
 MODULE_LICENSE("GPL");

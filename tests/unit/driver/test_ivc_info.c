@@ -27,6 +27,7 @@
 
 /* In the page's order. */
 enum { Q_FIRST, Q_EVEN, Q_ODD, Q_SECOND };
+enum { C_FIRST, C_SECOND };
 
 static const struct pct table = {
     .nr_partitions = 2,
@@ -42,6 +43,24 @@ static const struct pct table = {
         [Q_SECOND] = { .id = 300, .peers = { 2, 1 }, .nframes = 7,
                        .frame_size = 192, .use_msi = true },
     },
+    .nr_c2c = 3,
+    .c2c = {
+        [C_FIRST] = { .device = 1, .owner = 1, .remote = 1, .nframes = 64,
+                      .frame_size = 1536 },
+        [C_SECOND] = { .device = 99, .owner = 1, .remote = 98, .nframes = 7,
+                       .frame_size = 192 },
+        { .device = 5, .owner = 2, .remote = 5, .nframes = 1,
+          .frame_size = 64 },
+    },
+};
+
+static const struct ivc_kind soc = {
+    .name = "ivc", .nr_ids = IVC_MAX_QUEUES, .nr_peers = IVC_MAX_GUESTS,
+};
+
+static const struct ivc_kind chip = {
+    .name = "c2c", .minor = IVC_MAX_QUEUES, .nr_ids = IVC_MAX_C2C,
+    .first_peer = IVC_INFO_C2C_PEER, .nr_peers = IVC_MAX_C2C,
 };
 
 /* A page and what it is held against; a test spoils one thing in it. */
@@ -68,29 +87,45 @@ void dev_err(struct device *dev, const char *format, ...)
     va_end(args);
 }
 
-static void set_up(struct fixture *f, gconstpointer data)
+static void fill(struct fixture *f, const struct pct *pct,
+                 const struct ivc_kind *kind)
 {
     static struct pct_layout layout;
     static struct pct_view view;
 
-    (void)data;
-    g_assert_cmpuint(pct_check(&table, 0, NULL, 0), ==, 0);
-    pct_layout(&table, &layout);
-    pct_view(&table, &layout, PARTITION, &view);
-    g_assert_true(pct_info_write(&table, &layout, &view, AREA_BASE, NOTI_BASE,
+    pct_layout(pct, &layout);
+    pct_view(pct, &layout, PARTITION, &view);
+    g_assert_true(pct_info_write(pct, &layout, &view, AREA_BASE, NOTI_BASE,
                                  HV_IVC_PAGE, f->page, sizeof(f->page)));
     f->size = pct_info_size(&view);
     f->head = (struct ivc_info_page *)f->page;
     f->areas = (struct ivc_shared_area *)(f->head + 1);
-    f->queues = (struct tegra_hv_queue_data *)(f->areas + NR_QUEUES);
+    f->queues = (struct tegra_hv_queue_data *)(f->areas + view.nr_slots);
     f->area_bar.start = AREA_BASE;
     f->area_bar.end = AREA_BASE + view.bar_size - 1;
     f->noti_bar.start = NOTI_BASE;
-    f->noti_bar.end = NOTI_BASE + NR_QUEUES * HV_IVC_PAGE - 1;
+    f->noti_bar.end = NOTI_BASE + view.nr_slots * HV_IVC_PAGE - 1;
+    f->limits.kind = kind;
     f->limits.partition = PARTITION;
-    f->limits.nr_queues = NR_QUEUES;
+    f->limits.nr_queues = view.nr_slots;
     f->limits.areas = &f->area_bar;
     f->limits.noti = &f->noti_bar;
+}
+
+static void set_up(struct fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_assert_cmpuint(pct_check(&table, 0, NULL, 0), ==, 0);
+    fill(f, &table, &soc);
+}
+
+static void set_up_chip(struct fixture *f, gconstpointer data)
+{
+    static struct pct channels;
+
+    (void)data;
+    pct_c2c_table(&table, PARTITION, &channels);
+    fill(f, &channels, &chip);
 }
 
 static void tear_down(struct fixture *f, gconstpointer data)
@@ -163,6 +198,19 @@ static void test_loopback(struct fixture *f, gconstpointer data)
     g_assert_cmphex(even->noti, !=, odd->noti);
 }
 
+static void test_chip(struct fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_assert_cmpint(parse(f), ==, 0);
+    g_assert_cmpuint(f->table[C_FIRST].id, ==, 1);
+    g_assert_cmpuint(f->table[C_FIRST].peer, ==, 1);
+    g_assert_false(f->table[C_FIRST].loopback);
+    g_assert_true(f->table[C_FIRST].rx_first);
+    g_assert_cmpuint(f->table[C_SECOND].id, ==, 99);
+    g_assert_cmpuint(f->table[C_SECOND].peer, ==, 98);
+    g_assert_cmpuint(f->table[C_SECOND].nframes, ==, 7);
+}
+
 /* One lie each. */
 #define LIE(name, text, statement) \
     static void lie_##name(struct fixture *f, gconstpointer data) \
@@ -189,7 +237,13 @@ LIE(mempool_count, "tables take", f->head->nr_mempools = 0xffffffff)
 LIE(id, "ids are below 512", f->queues[Q_FIRST].id = 512)
 LIE(id_twice, "given twice", f->queues[Q_SECOND].id = 255)
 LIE(not_a_peer, "we are 1", f->queues[Q_FIRST].peers[0] = 3)
-LIE(peer, "partitions are below 16", f->queues[Q_FIRST].peers[1] = 16)
+LIE(peer, "they are 0 to 15", f->queues[Q_FIRST].peers[1] = 16)
+LIE(chip_id, "ids are below 100", f->queues[C_FIRST].id = 100)
+LIE(chip_peer, "they are 256 to 355", f->queues[C_FIRST].peers[1] = 356)
+LIE(chip_partition, "they are 256 to 355", f->queues[C_FIRST].peers[1] = 2)
+LIE(chip_loopback, "they are 256 to 355", f->queues[C_FIRST].peers[1] = 1)
+LIE(chip_not_a_peer, "we are 1", f->queues[C_FIRST].peers[0] = 2)
+LIE(chip_area_guest, "the peer is 257", f->areas[C_FIRST].guest = 1)
 LIE(area_guest, "area shared with 3", f->areas[Q_FIRST].guest = 3)
 
 LIE(nframes, "not a queue", f->queues[Q_FIRST].nframes = 0)
@@ -266,12 +320,22 @@ static void test_noise(struct fixture *f, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define ADD(path, test) \
-    g_test_add("/driver/info/" path, struct fixture, NULL, set_up, test, \
+#define ADD_ON(page, path, test) \
+    g_test_add("/driver/info/" path, struct fixture, NULL, page, test, \
                tear_down)
+#define ADD(path, test) ADD_ON(set_up, path, test)
+#define ADD_CHIP_LIE(name) \
+    ADD_ON(set_up_chip, "lie/" #name, lie_##name)
 #define ADD_LIE(name) ADD("lie/" #name, lie_##name)
     ADD("good", test_good);
     ADD("loopback", test_loopback);
+    ADD_ON(set_up_chip, "chip", test_chip);
+    ADD_CHIP_LIE(chip_id);
+    ADD_CHIP_LIE(chip_peer);
+    ADD_CHIP_LIE(chip_partition);
+    ADD_CHIP_LIE(chip_loopback);
+    ADD_CHIP_LIE(chip_not_a_peer);
+    ADD_CHIP_LIE(chip_area_guest);
     ADD_LIE(no_page);
     ADD_LIE(short_head);
     ADD_LIE(short_tables);
