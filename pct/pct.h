@@ -69,13 +69,21 @@ enum pct_rule {
     PCT_RULE_QUEUE_SIZE,        /* nframes * frame_size + header < 2^32 */
     PCT_RULE_LOOPBACK,          /* 2k and 2k+1 in pairs of equal geometry */
     PCT_RULE_MEMORY,            /* all areas fit the shared memory */
+    PCT_RULE_C2C_COUNT,         /* at most 16 channels to other chips */
+    PCT_RULE_C2C_DEVICE,        /* device number < 100 */
+    PCT_RULE_C2C_TWICE,         /* each device once, in rising order */
+    PCT_RULE_C2C_OWNER,         /* a known partition */
+    PCT_RULE_C2C_REMOTE,        /* device number < 100 */
+    PCT_RULE_C2C_NFRAMES,       /* as of a queue */
+    PCT_RULE_C2C_FRAME_SIZE,    /* as of a queue */
+    PCT_RULE_C2C_SIZE,          /* frame <= 1 MiB, direction <= 64 MiB */
     PCT_NR_RULES
 };
 
 /* One broken rule: which queue (or partition) and which value. */
 struct pct_fault {
     enum pct_rule rule;
-    uint32_t index;             /* in queues[], or partitions[] for those */
+    uint32_t index;             /* in queues[], partitions[] or c2c[] */
     uint64_t value;             /* the offending value */
 };
 

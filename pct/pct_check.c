@@ -216,6 +216,43 @@ static void check_memory(const struct pct *pct, uint64_t memory,
     }
 }
 
+static void check_c2c_device(const struct pct *pct, uint32_t i,
+                             struct report *report)
+{
+    const struct pct_c2c *c2c = &pct->c2c[i];
+
+    if (c2c->device > PCT_C2C_MAX_DEVICE) {
+        fault(report, PCT_RULE_C2C_DEVICE, i, c2c->device);
+    }
+    if (i > 0 && c2c->device <= pct->c2c[i - 1].device) {
+        fault(report, PCT_RULE_C2C_TWICE, i, pct->c2c[i - 1].device);
+    }
+    if (c2c->remote > PCT_C2C_MAX_DEVICE) {
+        fault(report, PCT_RULE_C2C_REMOTE, i, c2c->remote);
+    }
+    if (pct_find_partition(pct, c2c->owner) == NULL) {
+        fault(report, PCT_RULE_C2C_OWNER, i, c2c->owner);
+    }
+}
+
+static void check_c2c_geometry(const struct pct *pct, uint32_t i,
+                               struct report *report)
+{
+    const struct pct_c2c *c2c = &pct->c2c[i];
+    uint64_t bytes = (uint64_t)c2c->nframes * c2c->frame_size +
+                     IVC_DIRECTION_HEADER;
+
+    if (c2c->nframes == 0) {
+        fault(report, PCT_RULE_C2C_NFRAMES, i, 0);
+    }
+    if (!frame_size_ok(c2c->frame_size)) {
+        fault(report, PCT_RULE_C2C_FRAME_SIZE, i, c2c->frame_size);
+    } else if (c2c->frame_size > PCT_C2C_MAX_FRAME_SIZE ||
+               bytes > PCT_C2C_MAX_SIZE) {
+        fault(report, PCT_RULE_C2C_SIZE, i, bytes);
+    }
+}
+
 unsigned pct_check(const struct pct *pct, uint64_t memory,
                    struct pct_fault *faults, unsigned max)
 {
@@ -226,6 +263,9 @@ unsigned pct_check(const struct pct *pct, uint64_t memory,
     }
     if (pct->nr_queues == 0 || pct->nr_queues > PCT_MAX_NUM_IVC_QUEUES) {
         fault(&report, PCT_RULE_QUEUE_COUNT, 0, pct->nr_queues);
+    }
+    if (pct->nr_c2c > PCT_MAX_NUM_C2C) {
+        fault(&report, PCT_RULE_C2C_COUNT, 0, pct->nr_c2c);
     }
     if (report.count != 0) {
         return report.count;    /* the counts bound the loops below */
@@ -248,6 +288,10 @@ unsigned pct_check(const struct pct *pct, uint64_t memory,
         check_queue_size(pct, i, &report);
         check_loopback(pct, i, &report);
     }
+    for (uint32_t i = 0; i < pct->nr_c2c; i++) {
+        check_c2c_device(pct, i, &report);
+        check_c2c_geometry(pct, i, &report);
+    }
     if (report.count == 0) {
         check_memory(pct, memory, &report);
     }
@@ -269,6 +313,14 @@ static const char *const rule_names[PCT_NR_RULES] = {
     [PCT_RULE_QUEUE_SIZE] = "queue-size",
     [PCT_RULE_LOOPBACK] = "loopback",
     [PCT_RULE_MEMORY] = "memory",
+    [PCT_RULE_C2C_COUNT] = "c2c-count",
+    [PCT_RULE_C2C_DEVICE] = "c2c-device",
+    [PCT_RULE_C2C_TWICE] = "c2c-twice",
+    [PCT_RULE_C2C_OWNER] = "c2c-owner",
+    [PCT_RULE_C2C_REMOTE] = "c2c-remote",
+    [PCT_RULE_C2C_NFRAMES] = "nframes",
+    [PCT_RULE_C2C_FRAME_SIZE] = "frame-size",
+    [PCT_RULE_C2C_SIZE] = "c2c-size",
 };
 
 const char *pct_rule_name(enum pct_rule rule)
@@ -324,20 +376,26 @@ static int partition_text(const struct pct *pct, const struct pct_fault *f,
     }
 }
 
-static int frame_size_text(const struct pct_queue *queue, char *text,
-                           size_t size)
+static int frame_size_text(const char *what, uint32_t id, uint32_t frame_size,
+                           char *text, size_t size)
 {
-    uint32_t up = (queue->frame_size / IVC_FRAME_ALIGN + 1) * IVC_FRAME_ALIGN;
+    uint32_t up = (frame_size / IVC_FRAME_ALIGN + 1) * IVC_FRAME_ALIGN;
 
-    if (queue->frame_size == 0) {
-        return snprintf(text, size, "queue %" PRIu32 ": rule frame-size: 0 "
-                        "bytes; use a multiple of %u", queue->id,
+    if (frame_size == 0) {
+        return snprintf(text, size, "%s %" PRIu32 ": rule frame-size: 0 "
+                        "bytes; use a multiple of %u", what, id,
                         IVC_FRAME_ALIGN);
     }
-    return snprintf(text, size, "queue %" PRIu32 ": rule frame-size: %" PRIu32
-                    " is not a multiple of %u; use %" PRIu32, queue->id,
-                    queue->frame_size, IVC_FRAME_ALIGN,
+    return snprintf(text, size, "%s %" PRIu32 ": rule frame-size: %" PRIu32
+                    " is not a multiple of %u; use %" PRIu32, what, id,
+                    frame_size, IVC_FRAME_ALIGN,
                     up != 0 ? up : up - IVC_FRAME_ALIGN);
+}
+
+static int nframes_text(const char *what, uint32_t id, char *text, size_t size)
+{
+    return snprintf(text, size, "%s %" PRIu32 ": rule nframes: 0 frames; use "
+                    "at least 1", what, id);
 }
 
 static int queue_size_text(const struct pct_queue *queue, uint64_t bytes,
@@ -418,16 +476,72 @@ static int queue_text(const struct pct *pct, const struct pct_fault *f,
                         " is no partition; use two of %s", queue->id, f->value,
                         names);
     case PCT_RULE_NFRAMES:
-        return snprintf(text, size, "queue %" PRIu32 ": rule nframes: %" PRIu64
-                        " frames; use at least 1", queue->id, f->value);
+        return nframes_text("queue", queue->id, text, size);
     case PCT_RULE_FRAME_SIZE:
-        return frame_size_text(queue, text, size);
+        return frame_size_text("queue", queue->id, queue->frame_size, text,
+                               size);
     case PCT_RULE_QUEUE_SIZE:
         return queue_size_text(queue, f->value, text, size);
     case PCT_RULE_LOOPBACK:
         return loopback_text(pct, queue, text, size);
     default:
         return memory_text(pct, queue, f->value, text, size);
+    }
+}
+
+static int c2c_size_text(const struct pct_c2c *c2c, uint64_t bytes, char *text,
+                         size_t size)
+{
+    if (c2c->frame_size > PCT_C2C_MAX_FRAME_SIZE) {
+        return snprintf(text, size, "c2c device %" PRIu32 ": rule c2c-size: "
+                        "frames of %" PRIu32 " bytes; use at most %u",
+                        c2c->device, c2c->frame_size, PCT_C2C_MAX_FRAME_SIZE);
+    }
+    return snprintf(text, size, "c2c device %" PRIu32 ": rule c2c-size: %"
+                    PRIu32 " * %" PRIu32 " + %u bytes are %" PRIu64 ", more "
+                    "than %u; use at most %" PRIu32 " frames of that size",
+                    c2c->device, c2c->nframes, c2c->frame_size,
+                    IVC_DIRECTION_HEADER, bytes, PCT_C2C_MAX_SIZE,
+                    (PCT_C2C_MAX_SIZE - IVC_DIRECTION_HEADER) /
+                        c2c->frame_size);
+}
+
+static int c2c_text(const struct pct *pct, const struct pct_fault *f,
+                    char *text, size_t size)
+{
+    const struct pct_c2c *c2c = &pct->c2c[f->index];
+    char names[PCT_MAX_NUM_GUESTS * (PCT_NAME_SIZE + 16)];
+
+    switch (f->rule) {
+    case PCT_RULE_C2C_DEVICE:
+        return snprintf(text, size, "c2c device %" PRIu32 ": rule c2c-device: "
+                        "%" PRIu64 " is too large; use a number from 0 to %u",
+                        c2c->device, f->value, PCT_C2C_MAX_DEVICE);
+    case PCT_RULE_C2C_TWICE:
+        if (f->value == c2c->device) {
+            return snprintf(text, size, "c2c device %" PRIu32 ": rule "
+                            "c2c-twice: it is given twice; give each channel "
+                            "its own number", c2c->device);
+        }
+        return snprintf(text, size, "c2c device %" PRIu32 ": rule c2c-twice: "
+                        "it stands after %" PRIu64 "; order them by number",
+                        c2c->device, f->value);
+    case PCT_RULE_C2C_OWNER:
+        list_partitions(pct, names, sizeof(names));
+        return snprintf(text, size, "c2c device %" PRIu32 ": rule c2c-owner: "
+                        "%" PRIu64 " is no partition; use one of %s",
+                        c2c->device, f->value, names);
+    case PCT_RULE_C2C_REMOTE:
+        return snprintf(text, size, "c2c device %" PRIu32 ": rule c2c-remote: "
+                        "%" PRIu64 " is too large; use a number from 0 to %u",
+                        c2c->device, f->value, PCT_C2C_MAX_DEVICE);
+    case PCT_RULE_C2C_NFRAMES:
+        return nframes_text("c2c device", c2c->device, text, size);
+    case PCT_RULE_C2C_FRAME_SIZE:
+        return frame_size_text("c2c device", c2c->device, c2c->frame_size,
+                               text, size);
+    default:
+        return c2c_size_text(c2c, f->value, text, size);
     }
 }
 
@@ -445,10 +559,22 @@ int pct_fault_text(const struct pct *pct, const struct pct_fault *f,
     case PCT_RULE_QUEUE_COUNT:
         return snprintf(text, size, "rule queue-count: %" PRIu64 " queues; "
                         "give 1 to %u", f->value, PCT_MAX_NUM_IVC_QUEUES);
+    case PCT_RULE_C2C_COUNT:
+        return snprintf(text, size, "rule c2c-count: %" PRIu64 " channels to "
+                        "other chips; give at most %u", f->value,
+                        PCT_MAX_NUM_C2C);
     case PCT_RULE_PARTITION_ID:
     case PCT_RULE_PARTITION_NAME:
     case PCT_RULE_PARTITION_TWICE:
         return partition_text(pct, f, text, size);
+    case PCT_RULE_C2C_DEVICE:
+    case PCT_RULE_C2C_TWICE:
+    case PCT_RULE_C2C_OWNER:
+    case PCT_RULE_C2C_REMOTE:
+    case PCT_RULE_C2C_NFRAMES:
+    case PCT_RULE_C2C_FRAME_SIZE:
+    case PCT_RULE_C2C_SIZE:
+        return c2c_text(pct, f, text, size);
     default:
         return queue_text(pct, f, text, size);
     }

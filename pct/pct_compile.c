@@ -23,12 +23,15 @@
 #undef nframes
 #undef frame_size
 #undef use_msi
+#undef owner
+#undef remote
 
 #define NR_PARTITIONS \
     (sizeof(pct_source_partitions) / sizeof(pct_source_partitions[0]))
 
 /* Which entry of the source each queue of the model came from. */
 static const struct pct_source_queue *origins[PCT_SOURCE_QUEUES];
+static const struct pct_source_c2c_device *c2c_origins[PCT_SOURCE_C2C];
 static unsigned nr_faults;
 
 static void say_where(struct pct_source_at at, const char *file)
@@ -62,6 +65,28 @@ static struct pct_source_at place(const struct pct_source_queue *queue,
     return at;
 }
 
+static struct pct_source_at c2c_place(
+    const struct pct_source_c2c_device *device, enum pct_rule rule)
+{
+    const struct pct_source_at all[] = {
+        device->owner_at, device->remote_at, device->nframes_at,
+        device->frame_size_at,
+    };
+    struct pct_source_at at = { NULL, 0 };
+
+    if (rule == PCT_RULE_C2C_REMOTE) {
+        at = device->remote_at;
+    } else if (rule == PCT_RULE_C2C_NFRAMES) {
+        at = device->nframes_at;
+    } else if (rule == PCT_RULE_C2C_FRAME_SIZE || rule == PCT_RULE_C2C_SIZE) {
+        at = device->frame_size_at;
+    }
+    for (int i = 0; i < 4 && at.file == NULL; i++) {
+        at = all[i];
+    }
+    return at;
+}
+
 static void report(const struct pct *pct, const struct pct_fault *fault,
                    const char *file, const char *partitions)
 {
@@ -77,7 +102,17 @@ static void report(const struct pct *pct, const struct pct_fault *fault,
         say_where(pct_source_partitions[fault->index].at, partitions);
         break;
     case PCT_RULE_QUEUE_COUNT:
+    case PCT_RULE_C2C_COUNT:
         say_where((struct pct_source_at){ NULL, 0 }, file);
+        break;
+    case PCT_RULE_C2C_DEVICE:
+    case PCT_RULE_C2C_TWICE:
+    case PCT_RULE_C2C_OWNER:
+    case PCT_RULE_C2C_REMOTE:
+    case PCT_RULE_C2C_NFRAMES:
+    case PCT_RULE_C2C_FRAME_SIZE:
+    case PCT_RULE_C2C_SIZE:
+        say_where(c2c_place(c2c_origins[fault->index], fault->rule), file);
         break;
     default:
         say_where(place(origins[fault->index], fault->rule), file);
@@ -88,16 +123,16 @@ static void report(const struct pct *pct, const struct pct_fault *fault,
 }
 
 /* A value of the source as one of the model; says so if it does not fit. */
-static uint32_t number(long long value, uint32_t id, const char *member,
-                       struct pct_source_at at, long long most,
-                       const char *file)
+static uint32_t number(const char *what, long long value, uint32_t id,
+                       const char *member, struct pct_source_at at,
+                       long long most, const char *file)
 {
     if (value >= 0 && value <= most) {
         return (uint32_t)value;
     }
     say_where(at, file);
-    fprintf(stderr, "queue %u: rule number: .%s is %lld; use 0 to %lld\n", id,
-            member, value, most);
+    fprintf(stderr, "%s %u: rule number: .%s is %lld; use 0 to %lld\n", what,
+            id, member, value, most);
     return 0;
 }
 
@@ -114,8 +149,8 @@ static uint32_t peer(const struct pct_source_queue *queue, uint32_t id,
                 side + 1);
         return 0;
     }
-    return number(queue->peers[side], id, "peers", queue->peers_at, UINT32_MAX,
-                  file);
+    return number("queue", queue->peers[side], id, "peers", queue->peers_at,
+                  UINT32_MAX, file);
 }
 
 /* An entry that was not written is all zeros. */
@@ -141,15 +176,74 @@ static void read_queues(struct pct *pct, const char *file)
                 .id = id,
                 .peers = { peer(source, id, 0, file),
                            peer(source, id, 1, file) },
-                .nframes = number(source->nframes, id, "nframes",
+                .nframes = number("queue", source->nframes, id, "nframes",
                                   source->nframes_at, UINT32_MAX, file),
-                .frame_size = number(source->frame_size, id, "frame_size",
-                                     source->frame_size_at, UINT32_MAX, file),
-                .use_msi = number(source->use_msi, id, "use_msi",
+                .frame_size = number("queue", source->frame_size, id,
+                                     "frame_size", source->frame_size_at,
+                                     UINT32_MAX, file),
+                .use_msi = number("queue", source->use_msi, id, "use_msi",
                                   source->use_msi_at, 1, file),
             };
         }
         pct->nr_queues++;
+    }
+}
+
+/* The two members of a channel that may not be left out. */
+static uint32_t c2c_owner(const struct pct_source_c2c_device *device,
+                          uint32_t id, const char *file)
+{
+    if (device->owner == PCT_SOURCE_PARTITION_0) {
+        return 0;
+    }
+    if (device->owner == 0) {
+        say_where(c2c_place(device, PCT_RULE_C2C_OWNER), file);
+        fprintf(stderr, "c2c device %u: rule c2c-owner: the owner is missing "
+                "(or 0); write .owner = GID_A, the name of a partition\n", id);
+        return 0;
+    }
+    return number("c2c device", device->owner, id, "owner", device->owner_at,
+                  UINT32_MAX, file);
+}
+
+static uint32_t c2c_remote(const struct pct_source_c2c_device *device,
+                           uint32_t id, const char *file)
+{
+    if (device->remote_at.file == NULL) {
+        say_where(c2c_place(device, PCT_RULE_C2C_REMOTE), file);
+        fprintf(stderr, "c2c device %u: rule c2c-remote: it is missing; write "
+                ".remote = N, the device number at the other chip\n", id);
+        return 0;
+    }
+    return number("c2c device", device->remote, id, "remote",
+                  device->remote_at, UINT32_MAX, file);
+}
+
+static void read_c2c(struct pct *pct, const char *file)
+{
+    static const struct pct_source_c2c_device nothing;
+
+    for (uint32_t id = 0; id < PCT_SOURCE_C2C; id++) {
+        const struct pct_source_c2c_device *source =
+            &platform_config.c2c.device[id];
+
+        if (memcmp(source, &nothing, sizeof(nothing)) == 0) {
+            continue;
+        }
+        if (pct->nr_c2c < PCT_MAX_NUM_C2C) {
+            c2c_origins[pct->nr_c2c] = source;
+            pct->c2c[pct->nr_c2c] = (struct pct_c2c){
+                .device = id,
+                .owner = c2c_owner(source, id, file),
+                .remote = c2c_remote(source, id, file),
+                .nframes = number("c2c device", source->nframes, id, "nframes",
+                                  source->nframes_at, UINT32_MAX, file),
+                .frame_size = number("c2c device", source->frame_size, id,
+                                     "frame_size", source->frame_size_at,
+                                     UINT32_MAX, file),
+            };
+        }
+        pct->nr_c2c++;
     }
 }
 
@@ -275,6 +369,7 @@ int main(int argc, char **argv)
         return 1;
     }
     read_queues(&pct, argv[optind]);
+    read_c2c(&pct, argv[optind]);
     if (nr_faults != 0) {
         return 1;
     }

@@ -69,6 +69,16 @@ static void json_queue(uint32_t i)
            place->vector, place->bit);
 }
 
+static void json_c2c(uint32_t i)
+{
+    const struct pct_c2c *c2c = &pct.c2c[i];
+
+    printf("%s\n    {\"device\": %" PRIu32 ", \"owner\": \"%s\", "
+           "\"remote\": %" PRIu32 ", \"nframes\": %" PRIu32
+           ", \"frame_size\": %" PRIu32 "}", i == 0 ? "" : ",", c2c->device,
+           name_of(c2c->owner), c2c->remote, c2c->nframes, c2c->frame_size);
+}
+
 static void show_json(void)
 {
     printf("{\n  \"total\": %" PRIu64 ",\n  \"nr_vectors\": %" PRIu32
@@ -80,6 +90,10 @@ static void show_json(void)
     printf("],\n  \"queues\": [");
     for (uint32_t i = 0; i < pct.nr_queues; i++) {
         json_queue(i);
+    }
+    printf("],\n  \"c2c\": [");
+    for (uint32_t i = 0; i < pct.nr_c2c; i++) {
+        json_c2c(i);
     }
     printf("]\n}\n");
 }
@@ -111,6 +125,17 @@ static void show_text(void)
                queue->peers[0] == queue->peers[1] ? " loopback" : " ",
                queue->peers[0] == queue->peers[1] ? ""
                                                   : name_of(queue->peers[1]));
+    }
+    if (pct.nr_c2c != 0) {
+        printf("\n%10s %8s %10s %6s  %s\n", "c2c device", "nframes",
+               "frame_size", "remote", "owner");
+    }
+    for (uint32_t i = 0; i < pct.nr_c2c; i++) {
+        const struct pct_c2c *c2c = &pct.c2c[i];
+
+        printf("%10" PRIu32 " %8" PRIu32 " %10" PRIu32 " %6" PRIu32 "  %s\n",
+               c2c->device, c2c->nframes, c2c->frame_size, c2c->remote,
+               name_of(c2c->owner));
     }
     printf("\n%" PRIu64 " bytes of shared memory, %" PRIu32
            " vectors, digest 0x%016" PRIx64 "\n", layout.total,

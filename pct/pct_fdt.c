@@ -208,7 +208,8 @@ static bool read_c2c(const struct reader *reader, int node, struct pct *pct)
     uint32_t i = pct->nr_c2c;
 
     if (i == PCT_MAX_NUM_C2C) {
-        return refuse(reader, node, "more than %u", PCT_MAX_NUM_C2C);
+        return refuse(reader, node, "more than %u channels to other chips",
+                      PCT_MAX_NUM_C2C);
     }
     if (!read_node(reader, node, properties, 5) ||
         !refuse_children(reader, node)) {
@@ -225,7 +226,7 @@ static bool read_c2c(const struct reader *reader, int node, struct pct *pct)
 typedef bool read_child(const struct reader *reader, int node,
                         struct pct *pct);
 
-/* Reads the nodes below /partitions or /queues. */
+/* Reads the nodes below /partitions, /queues or /c2c. */
 static bool read_list(const struct reader *reader, int node, struct pct *pct,
                       read_child *child)
 {
@@ -390,12 +391,29 @@ static int write_queue(void *blob, const struct pct_queue *queue)
     return error;
 }
 
+static int write_c2c(void *blob, const struct pct_c2c *c2c)
+{
+    char node[32];
+    int error = 0;
+
+    snprintf(node, sizeof(node), "device@%" PRIx32, c2c->device);
+    DO(fdt_begin_node(blob, node));
+    DO(fdt_property_u32(blob, "reg", c2c->device));
+    DO(fdt_property_u32(blob, "owner", c2c->owner));
+    DO(fdt_property_u32(blob, "remote", c2c->remote));
+    DO(fdt_property_u32(blob, "nframes", c2c->nframes));
+    DO(fdt_property_u32(blob, "frame-size", c2c->frame_size));
+    DO(fdt_end_node(blob));
+    return error;
+}
+
 long pct_to_fdt(const struct pct *pct, void *blob, size_t size)
 {
     int error = 0;
 
     if (pct->nr_partitions > PCT_MAX_NUM_GUESTS ||
         pct->nr_queues > PCT_MAX_NUM_IVC_QUEUES ||
+        pct->nr_c2c > PCT_MAX_NUM_C2C ||
         size > PCT_FDT_MAX_SIZE) {
         return -1;
     }
@@ -415,6 +433,13 @@ long pct_to_fdt(const struct pct *pct, void *blob, size_t size)
         DO(write_queue(blob, &pct->queues[i]));
     }
     DO(fdt_end_node(blob));
+    if (pct->nr_c2c != 0) {
+        DO(begin_list(blob, "c2c"));
+        for (uint32_t i = 0; i < pct->nr_c2c; i++) {
+            DO(write_c2c(blob, &pct->c2c[i]));
+        }
+        DO(fdt_end_node(blob));
+    }
     DO(fdt_end_node(blob));
     DO(fdt_finish(blob));
     return error == 0 ? (long)fdt_totalsize(blob) : -1;

@@ -10,7 +10,7 @@
 /*
  * Reads a hostile blob of size bytes, which must lie on an 8-byte boundary and
  * not change meanwhile. Returns 0, or -1 with a line in error: what is wrong
- * and where. The queues come out by rising id, the partitions too, and the
+ * and where. Queues come out by rising id, partitions and devices too, and the
  * result still has to pass pct_check().
  */
 int pct_from_fdt(const void *blob, size_t size, struct pct *pct,

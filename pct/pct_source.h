@@ -10,6 +10,7 @@
 #define VSOC_PCT_SOURCE_H
 
 #define PCT_SOURCE_QUEUES 4096
+#define PCT_SOURCE_C2C 1024
 
 /*
  * What the name of the partition with id 0 stands for in the source, so that a
@@ -37,8 +38,24 @@ struct pct_source_ivc {
     struct pct_source_queue queue[PCT_SOURCE_QUEUES];
 };
 
+struct pct_source_c2c_device {
+    long long owner;
+    long long remote;
+    long long nframes;
+    long long frame_size;
+    struct pct_source_at owner_at;
+    struct pct_source_at remote_at;
+    struct pct_source_at nframes_at;
+    struct pct_source_at frame_size_at;
+};
+
+struct pct_source_c2c {
+    struct pct_source_c2c_device device[PCT_SOURCE_C2C];
+};
+
 struct platform_config {
     struct pct_source_ivc ivc;
+    struct pct_source_c2c c2c;
 };
 
 /* A variable of server-partitions.mk. */
@@ -53,5 +70,7 @@ struct pct_source_partition {
 #define nframes nframes_at = PCT_SOURCE_HERE, .nframes
 #define frame_size frame_size_at = PCT_SOURCE_HERE, .frame_size
 #define use_msi use_msi_at = PCT_SOURCE_HERE, .use_msi
+#define owner owner_at = PCT_SOURCE_HERE, .owner
+#define remote remote_at = PCT_SOURCE_HERE, .remote
 
 #endif

@@ -12,20 +12,29 @@ FORM = "const struct platform_config platform_config = {"
 
 # pct/pct_source.h; only to suggest the right name for a wrong one.
 MEMBERS = {
-    "platform_config": ["ivc"],
+    "platform_config": ["ivc", "c2c"],
     "pct_source_ivc": ["queue"],
     "pct_source_queue": ["peers", "nframes", "frame_size", "use_msi"],
+    "pct_source_c2c": ["device"],
+    "pct_source_c2c_device": ["owner", "remote", "nframes", "frame_size"],
 }
 QUEUE_MEMBERS = MEMBERS["pct_source_queue"]
-MAX_QUEUE = 511
+ENTRY_MEMBERS = sorted({*QUEUE_MEMBERS, *MEMBERS["pct_source_c2c_device"]})
+# The array of the source that an entry is of -> what messages call it, its largest number, and the
+# rules on a number out of range and on one given twice.
+ENTRIES = {
+    "queue": ("queue", 511, "queue-id", "queue-twice"),
+    "device": ("c2c device", 99, "c2c-device", "c2c-twice"),
+}
 
 LINE = re.compile(r"(.*?):(\d+):(?:(\d+):)? (fatal error|error|warning|note): "
                   r"(.*?)(?: \[-W\S+\])?$")
-NEAR = re.compile(r"\(near initialization for '(?:platform_config\.ivc\.)?([^']*)'\)")
+NEAR = re.compile(r"\(near initialization for '(?:platform_config\.(?:ivc|c2c)\.)?([^']*)'\)")
 NUMBER = re.compile(r"integer constant is (too|so) large|conversion from|overflow|division by zero|"
                     r"makes integer from pointer|initializer element is not (constant|computable)|"
                     r"invalid initializer")
 DESIGNATOR = re.compile(r"\[\s*([^][]*?)\s*\]\s*=?\s*\{")
+ARRAY = re.compile(r"\.(queue|device)\s*=")
 
 
 @dataclass
@@ -67,10 +76,16 @@ class Diagnostics:
         others."""
         specific: dict[tuple[str, int, int], str] = {}
         general: list[str] = []
+        # A member that is not known makes gcc lose count: it takes the entry for given twice.
+        lost = set()
         for found in parse(stderr):
             if "incomplete type" in found.text:
                 return [self._message(found, "", "syntax",
                                       f"the structure has another name; write: {FORM}")]
+            if "has no member named" in found.text:
+                lost.add((found.file, found.line))
+            if "overwritten" in found.text and (found.file, found.line) in lost:
+                continue
             told = self._specific(found)
             if told is not None:
                 specific.setdefault((found.file, found.line, found.column), told)
@@ -78,13 +93,24 @@ class Diagnostics:
                 general.append(self._general(found))
         return list(dict.fromkeys(specific.values())) or general[:1]
 
-    def _message(self, found: Diagnostic, queue: str, rule: str, text: str) -> str:
-        where = f"queue {queue}: " if queue else ""
+    def _message(self, found: Diagnostic, entry: str, rule: str, text: str) -> str:
+        where = f"{entry}: " if entry else ""
         return f"{found.file}:{found.line}: {where}rule {rule}: {text}"
 
-    def _queue(self, found: Diagnostic) -> str:
-        """The id of the entry that gcc speaks of, or else of the last one begun before."""
-        near = re.match(r"queue\[(\d+)\]", found.near)
+    def _array(self, found: Diagnostic) -> str:
+        """Which array gcc speaks of, or else the last one begun before: a key of ENTRIES."""
+        near = re.match(r"(queue|device)\[", found.near)
+        if near:
+            return near[1]
+        for text in reversed(self.source[:found.line] if found.file == self.name else []):
+            arrays = ARRAY.findall(text)
+            if arrays:
+                return str(arrays[-1])
+        return "queue"
+
+    def _number(self, found: Diagnostic) -> str:
+        """The number of the entry that gcc speaks of, or else of the last one begun before."""
+        near = re.match(r"\w+\[(\d+)\]", found.near)
         if near:
             return near[1]
         if found.file != self.name:
@@ -98,31 +124,36 @@ class Diagnostics:
                 return str(designators[-1])
         return ""
 
+    def _entry(self, found: Diagnostic) -> str:
+        """"queue 300", "c2c device 5", or nothing."""
+        number = self._number(found)
+        return f"{ENTRIES[self._array(found)][0]} {number}" if number else ""
+
     def _specific(self, found: Diagnostic) -> Optional[str]:
         """The message, if we know better than gcc what is wrong."""
         text = found.text
-        queue = self._queue(found)
+        entry = self._entry(found)
 
         match = re.match(r"'(\w+)' undeclared", text)
         if match and match[1] != "platform_config":
-            return self._undeclared(found, queue, match[1])
+            return self._undeclared(found, entry, match[1])
         match = re.match(r"'(?:const )?struct (\w+)' has no member named '(\w+)'", text)
         if match and match[1] in MEMBERS:
-            return self._no_member(found, queue, match[1], match[2])
+            return self._no_member(found, entry, match[1], match[2])
         if "field overwritten" in text:
-            return self._overwritten(found, queue)
+            return self._overwritten(found, entry)
         if text.startswith("array index in initializer") or "array index range" in text:
-            return self._index(found, queue)
+            return self._index(found, entry)
         if text.startswith("excess elements in array") and found.near.endswith(".peers"):
-            return self._message(found, queue, "peers",
+            return self._message(found, entry, "peers",
                                  "more than two peers; write .peers = {GID_A, GID_B}")
         match = re.match(r"request for member '(\w+)_at'", text)
         if match:
-            return self._message(found, queue, "syntax", f"a comma is missing before .{match[1]}")
+            return self._message(found, entry, "syntax", f"a comma is missing before .{match[1]}")
         if NUMBER.search(text):
             member = found.near.rpartition(".")[2]
-            which = f"the value of .{member}" if member in QUEUE_MEMBERS else "a value"
-            return self._message(found, queue, "number",
+            which = f"the value of .{member}" if member in ENTRY_MEMBERS else "a value"
+            return self._message(found, entry, "number",
                                  f"{which} is no whole number that fits; gcc says: {text}")
         match = re.match(r"(\S+): No such file or directory", text)
         if match:
@@ -134,57 +165,62 @@ class Diagnostics:
     def _general(self, found: Diagnostic) -> str:
         if "undeclared (first use" in found.text:
             return f"{self.name}: rule syntax: it does not define platform_config; write: {FORM}"
-        text = re.sub(r"\b(peers|nframes|frame_size|use_msi)_at\b", r"\1", found.text)
+        text = re.sub(r"\b(peers|nframes|frame_size|use_msi|owner|remote)_at\b", r"\1", found.text)
         if found.file == self.name and found.line > len(self.source):
             found.line = max(1, len(self.source))
             return self._message(found, "", "syntax", "the file ends too early; a brace, a comment "
                                  "or a semicolon is missing at its end")
-        return self._message(found, self._queue(found), "syntax", f"gcc says: {text}")
+        return self._message(found, self._entry(found), "syntax", f"gcc says: {text}")
 
-    def _undeclared(self, found: Diagnostic, queue: str, name: str) -> str:
+    def _undeclared(self, found: Diagnostic, entry: str, name: str) -> str:
         member = re.sub(r"_at$", "", name)
-        if member in QUEUE_MEMBERS:
-            return self._message(found, queue, "syntax",
+        if member in ENTRY_MEMBERS:
+            return self._message(found, entry, "syntax",
                                  f"a member begins with a dot; write .{member}")
         known = ", ".join(self.partitions)
         if not name.startswith("GID_"):
-            return self._message(found, queue, "syntax", f"'{name}' is not defined; partitions are "
+            return self._message(found, entry, "syntax", f"'{name}' is not defined; partitions are "
                                  f"{known}; define other names with #define")
         close = difflib.get_close_matches(name, self.partitions, 1, 0.8)
         hint = f"write {close[0]}, or add {name}" if close else f"add {name}"
-        return self._message(found, queue, "peers", f"'{name}' is no partition; {hint} to "
+        rule = "peers" if self._array(found) == "queue" else "c2c-owner"
+        return self._message(found, entry, rule, f"'{name}' is no partition; {hint} to "
                              f"server-partitions.mk, which has {known}")
 
-    def _no_member(self, found: Diagnostic, queue: str, structure: str, name: str) -> str:
+    def _no_member(self, found: Diagnostic, entry: str, structure: str, name: str) -> str:
         name = re.sub(r"_at$", "", name)
         known = MEMBERS[structure]
         close = difflib.get_close_matches(name, known, 1)
         hint = f"leave it out: only {', '.join('.' + member for member in known)} counts"
         if close:
             hint = f"write .{close[0]}"
-        return self._message(found, queue if structure == "pct_source_queue" else "", "member",
+        of_entry = structure in ("pct_source_queue", "pct_source_c2c_device")
+        return self._message(found, entry if of_entry else "", "member",
                              f".{name} is not known here; {hint}")
 
-    def _overwritten(self, found: Diagnostic, queue: str) -> str:
-        match = re.match(r"queue\[\d+\]\.(\w+?)(_at)?$", found.near)
+    def _overwritten(self, found: Diagnostic, entry: str) -> str:
+        match = re.match(r"\w+\[\d+\]\.(\w+?)(_at)?$", found.near)
         if match:
-            return self._message(found, queue, "member", f".{match[1]} is given twice; delete one")
-        if found.near.startswith("queue["):
-            return self._message(found, queue, "queue-twice", f"id {queue} is given twice"
-                                 f"{self._first(queue, found)}; give each queue its own")
+            return self._message(found, entry, "member", f".{match[1]} is given twice; delete one")
+        if re.match(r"(queue|device)\[", found.near):
+            what, _, _, rule = ENTRIES[self._array(found)]
+            number = self._number(found)
+            return self._message(found, entry, rule, f"id {number} is given twice"
+                                 f"{self._first(number, found)}; give each {what} its own")
         return self._message(found, "", "member", f".{found.near or 'ivc'} is given twice; put all "
-                             "queues into one")
+                             "entries into one")
 
-    def _first(self, queue: str, found: Diagnostic) -> str:
+    def _first(self, number: str, found: Diagnostic) -> str:
         """Where an id was given before, if we see it."""
-        for number, line in enumerate(self.source[:found.line], 1):
-            if queue in DESIGNATOR.findall(line) and number < found.line:
-                return f", first in line {number}"
+        for line, text in enumerate(self.source[:found.line - 1], 1):
+            if number in DESIGNATOR.findall(text):
+                return f", first in line {line}"
         return ""
 
-    def _index(self, found: Diagnostic, queue: str) -> str:
+    def _index(self, found: Diagnostic, entry: str) -> str:
         if found.near.endswith(".peers"):
-            return self._message(found, queue, "peers", "there are two peers, [0] and [1]; write "
+            return self._message(found, entry, "peers", "there are two peers, [0] and [1]; write "
                                  ".peers = {GID_A, GID_B}")
-        return self._message(found, queue, "queue-id",
-                             f"'{queue}' is no id; use one from 0 to {MAX_QUEUE}")
+        _, largest, rule, _ = ENTRIES[self._array(found)]
+        return self._message(found, entry, rule, f"'{self._number(found)}' is no id; use one from "
+                             f"0 to {largest}")

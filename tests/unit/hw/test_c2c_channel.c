@@ -9,10 +9,11 @@
  * - frames arrive whole, in order, none twice, none left out;
  * - no connection delivers frames of another one;
  * - all that an application sent before it closed or died is read by the other
- *   one before its CONN_RESET, unless that one reset or closed, or the link was
- *   cut;
+ *   one, and before its CONN_RESET, unless that one reset or closed, or the link
+ *   was cut;
  * - a cut link is told as an error, once, at the latest with CONN_RESET;
- * - in the end both are connected, frames flow both ways, and all is at rest.
+ * - in the end both are connected, frames flow both ways, also for who waits to
+ *   be woken and a device that acts only when it is, and all is at rest.
  */
 #include <errno.h>
 #include <glib.h>
@@ -39,6 +40,9 @@ struct frame {
 /* What one side's connection has sent. */
 struct sent {
     unsigned frames;
+    unsigned received;
+    unsigned link;              /* the link and the session that it is of */
+    uint64_t session;           /* 0: it was over before it was seen */
     bool excused;               /* it may not all arrive */
 };
 
@@ -51,6 +55,8 @@ struct chip {
     bool connected;
     bool rung;                  /* its interrupt came */
     bool awake;                 /* has still to find out that there is no more */
+    unsigned excused_link;      /* frames to it may be lost, if they are of */
+    uint64_t excused_session;   /* this session of this link, or one before */
     unsigned connection;        /* how many there were */
     GArray *sent;               /* struct sent, by connection */
     unsigned from;              /* the peer's connection that is read; 0: none */
@@ -65,12 +71,14 @@ struct chip {
     struct c2c proto;
     uint8_t *buffer;
     GByteArray *wire;           /* on its way to the other chip */
+    bool active;                /* something happened since it had nothing due */
 };
 
 static struct chip chips[2];
 static GRand *chance;
 static bool quiet;              /* no more trouble */
 static bool linked;
+static unsigned link_number;
 static bool noisy;              /* the devices act inside calls */
 static GString *trace;
 
@@ -122,10 +130,15 @@ static void put_on_wire(struct chip *chip, const uint8_t *bytes, size_t size)
 static bool device_sends(struct chip *chip)
 {
     uint8_t message[C2C_HEADER_SIZE + FRAME_SIZE];
-    struct c2c_due due = c2c_channel_due(chip->channel);
+    struct c2c_due due;
     size_t size;
 
+    if (!chip->active) {
+        return false;
+    }
+    due = c2c_channel_due(chip->channel);
     if (due.type == 0) {
+        chip->active = false;
         return false;
     }
     size = c2c_put(&chip->proto, due.type, 0, due.session, due.count, message);
@@ -143,6 +156,7 @@ static void take(struct chip *chip, const struct c2c_message *message)
 {
     const char *wrong;
 
+    chip->active = true;
     if (message->type == C2C_HELLO) {
         c2c_channel_connect(chip->channel);
     } else if (message->type >= C2C_OPEN) {
@@ -183,6 +197,7 @@ static void connect_chips(void)
     uint8_t message[C2C_MAX_CONTROL];
 
     linked = true;
+    link_number++;
     note("\nlink ");
     for (unsigned i = 0; i < 2; i++) {
         c2c_init(&chips[i].proto, &chips[i].table, 1, chips[i].buffer);
@@ -244,6 +259,7 @@ static int chip_open(struct link *link, const struct conf_entry *entry,
     link->event_fd = -1;
     link->priv = chip;
     c2c_channel_set_open(chip->channel, true);
+    chip->active = true;
     devices_act();
     return 0;
 }
@@ -254,6 +270,7 @@ static void chip_notify(struct link *link)
 
     devices_act();
     c2c_channel_rung(chip->channel);
+    chip->active = true;
     devices_act();
 }
 
@@ -294,6 +311,7 @@ static void chip_close(struct link *link)
     struct chip *chip = link->priv;
 
     c2c_channel_set_open(chip->channel, false);
+    chip->active = true;
 }
 
 static const struct backend chip_link = {
@@ -314,9 +332,17 @@ static struct sent *read_connection(const struct chip *chip)
            &g_array_index(far_of(chip)->sent, struct sent, chip->from - 1);
 }
 
-/* Frames that come to this side may be lost from now on. */
+/* Frames that come to this side may be lost, up to the session of now. */
 static void excuse_incoming(struct chip *chip)
 {
+    const struct c2c_channel *channel = chip->channel;
+
+    if (chip->excused_link != link_number) {
+        chip->excused_link = link_number;
+        chip->excused_session = 0;
+    }
+    chip->excused_session = MAX(chip->excused_session,
+                                MAX(channel->offer, channel->theirs));
     for (unsigned c = 0; c < far_of(chip)->sent->len; c++) {
         g_array_index(far_of(chip)->sent, struct sent, c).excused = true;
     }
@@ -367,6 +393,7 @@ static void app_end(struct chip *chip, bool dies)
     excuse_incoming(chip);
     if (dies) {
         c2c_channel_set_open(chip->channel, false);
+        chip->active = true;
         free(chip->endpoint);
     } else {
         endpoint_close(chip->endpoint, false);
@@ -410,12 +437,19 @@ static uint32_t app_look(struct chip *chip)
         CHECK(!(events & NV_SCI_IPC_EVENT_READ));
     }
     if (events & NV_SCI_IPC_EVENT_CONN_EST) {
-        struct sent none = { 0 };
+        const struct chip *far = far_of(chip);
+        struct sent sent = { .link = link_number };
 
+        if (chip->channel->agreed) {
+            sent.session = chip->channel->offer;
+        }
+        sent.excused = !linked || sent.session == 0 ||
+                       (far->excused_link == link_number &&
+                        far->excused_session >= sent.session);
         CHECK(chip->joined && !chip->connected);
         chip->connected = true;
         chip->connection++;
-        g_array_append_val(chip->sent, none);
+        g_array_append_val(chip->sent, sent);
     }
     CHECK(chip->connected || events == 0 ||
           (events & NV_SCI_IPC_EVENT_CONN_RESET));
@@ -459,6 +493,7 @@ static bool app_read(struct chip *chip)
     CHECK(chip->from == 0 || chip->from == frame.connection);
     chip->from = frame.connection;
     CHECK(frame.number == chip->next);
+    read_connection(chip)->received++;
     memset(filler.filler, (int)frame.number, sizeof(filler.filler));
     CHECK(memcmp(frame.filler, filler.filler, sizeof(filler.filler)) == 0);
     chip->next++;
@@ -582,6 +617,58 @@ static void settle(void)
     }
 }
 
+/* Both write until there is no space, and go on when they are woken. */
+static void stream(void)
+{
+    unsigned wanted[2] = { chips[0].received + 60, chips[1].received + 60 };
+    unsigned left[2] = { 60, 60 };
+    bool may_write[2] = { true, true };
+    unsigned rounds = 0;
+
+    while (chips[0].received < wanted[0] || chips[1].received < wanted[1]) {
+        CHECK(++rounds < 20000);
+        for (unsigned i = 0; i < 2; i++) {
+            struct chip *chip = &chips[i];
+
+            /* Now and then, so that queues run full and empty. */
+            if (percent(50)) {
+                while (may_write[i] && left[i] > 0) {
+                    may_write[i] = app_write(chip);
+                    left[i] -= may_write[i];
+                }
+            }
+            if (percent(50)) {
+                device_receives(chip);
+            }
+            if (percent(50)) {
+                device_sends(chip);
+            }
+            if (chip->rung && percent(30)) {
+                may_write[i] |= (app_look(chip) & NV_SCI_IPC_EVENT_WRITE) != 0;
+                while (app_read(chip)) {
+                    continue;
+                }
+            }
+        }
+    }
+}
+
+/* Nothing is missing that nobody was to blame for. */
+static void check_all_arrived(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned c = 0; c < chips[i].sent->len; c++) {
+            struct sent *sent = &g_array_index(chips[i].sent, struct sent, c);
+
+            if (!sent->excused && sent->received != sent->frames) {
+                g_error("of chip %u's connection %u, session %u, %u of %u "
+                        "frames came: %s", i, c + 1, (unsigned)sent->session,
+                        sent->received, sent->frames, trace->str);
+            }
+        }
+    }
+}
+
 static void calm_down(void)
 {
     quiet = true;
@@ -603,6 +690,7 @@ static void calm_down(void)
     for (unsigned i = 0; i < 2; i++) {
         CHECK(chips[i].connected);
     }
+    check_all_arrived();
     for (unsigned n = 0; n < 40; n++) {
         unsigned before[2] = { chips[0].received, chips[1].received };
         bool wrote[2] = { app_write(&chips[0]), app_write(&chips[1]) };
@@ -612,6 +700,8 @@ static void calm_down(void)
         CHECK(chips[0].received == before[0] + 1);
         CHECK(chips[1].received == before[1] + 1);
     }
+    stream();
+    settle();
     for (unsigned i = 0; i < 2; i++) {
         CHECK(chips[i].channel->lost == 0);
         CHECK(!chips[i].rung);

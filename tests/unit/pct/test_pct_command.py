@@ -28,6 +28,32 @@ MAKEFILE = "server-partitions.mk"
 # else must be in it (the value, and what would be right). No others may come.
 BAD: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
     "bad-brace": [(f"{SOURCE}:7", "", "syntax", ("ends too early",))],
+    "bad-c2c-count": [(SOURCE, "", "c2c-count", ("17", "at most 16"))],
+    "bad-c2c-device": [(f"{SOURCE}:8", "c2c device 100", "c2c-device", ("100", "0 to 99"))],
+    "bad-c2c-device-far": [(f"{SOURCE}:8", "c2c device 5000", "c2c-device", ("5000", "0 to 99"))],
+    "bad-c2c-dot": [(f"{SOURCE}:8", "c2c device 5", "syntax", ("write .remote",))],
+    "bad-c2c-frame-size-odd": [
+        (f"{SOURCE}:8", "c2c device 5", "frame-size", ("1500", "use 1536"))],
+    "bad-c2c-frame-too-large": [
+        (f"{SOURCE}:8", "c2c device 5", "c2c-size", ("1048640", "at most 1048576"))],
+    "bad-c2c-member-twice": [(f"{SOURCE}:8", "c2c device 5", "member", (".remote", "twice"))],
+    "bad-c2c-member-unknown": [
+        (f"{SOURCE}:8", "c2c device 5", "member", (".use_msi", ".owner, .remote"))],
+    "bad-c2c-nframes-zero": [(f"{SOURCE}:8", "c2c device 5", "nframes", ("0 frames", "1"))],
+    "bad-c2c-number-negative": [
+        (f"{SOURCE}:8", "c2c device 5", "number", (".nframes is -1", "0 to"))],
+    "bad-c2c-owner": [
+        (f"{SOURCE}:8", "c2c device 5", "c2c-owner", ("9 is no partition", "GID_UPDATE (3)"))],
+    "bad-c2c-owner-missing": [
+        (f"{SOURCE}:8", "c2c device 5", "c2c-owner", ("missing", ".owner = GID_A"))],
+    "bad-c2c-owner-unknown-name": [
+        (f"{SOURCE}:8", "c2c device 5", "c2c-owner", ("'GID_UPDATES'", "write GID_UPDATE,"))],
+    "bad-c2c-remote": [(f"{SOURCE}:8", "c2c device 5", "c2c-remote", ("100", "0 to 99"))],
+    "bad-c2c-remote-missing": [
+        (f"{SOURCE}:8", "c2c device 5", "c2c-remote", ("missing", ".remote = N"))],
+    "bad-c2c-size": [
+        (f"{SOURCE}:8", "c2c device 5", "c2c-size", ("67108992", "67108864", "at most 63"))],
+    "bad-c2c-twice": [(f"{SOURCE}:9", "c2c device 5", "c2c-twice", ("line 8", "its own"))],
     "bad-comma": [(f"{SOURCE}:9", "queue 300", "syntax", ("comma", ".frame_size"))],
     "bad-comma-entry": [(f"{SOURCE}:7", "queue 301", "syntax", ("expected", "'['"))],
     "bad-comment": [(f"{SOURCE}:2", "", "syntax", ("unterminated comment",))],
@@ -103,7 +129,7 @@ BAD: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
     "bad-variable": [(SOURCE, "", "syntax", ("struct platform_config platform_config",))],
 }
 
-GOOD = ["good-512-queues", "good-fragment", "good-guide", "good-include", "good-makefile"]
+GOOD = ["good-512-queues", "good-c2c", "good-fragment", "good-guide", "good-include", "good-makefile"]
 
 
 @pytest.fixture(scope="module", autouse=True)
