@@ -75,8 +75,7 @@ def up(args: argparse.Namespace) -> int:
         there = Soc.attach(soc.folder)
     except StateError:
         there = None
-    if there is not None and (there.server is not None or
-                              any(machine.running() for machine in there.machines.values())):
+    if there is not None and there.running():
         there.say = say
         state = there.folder.read_json("soc.json")
         if state["config"] != fingerprint(config):
@@ -110,7 +109,7 @@ def down(args: argparse.Namespace) -> int:
 
 
 def status(args: argparse.Namespace) -> int:
-    """Shows the SoCs and their VMs."""
+    """Shows the SoCs, their VMs and links."""
     from .soc import find_folder, report
     from .state import all_folders
 
@@ -122,6 +121,11 @@ def status(args: argparse.Namespace) -> int:
         rows = [(soc["name"], vm["name"], vm["partition"], vm["state"], vm["pid"] or "-",
                  soc["soc_toml"]) for soc in reports for vm in soc["vms"]]
         print(table(("SOC", "VM", "PARTITION", "STATE", "PID", "SOC.TOML"), rows))
+        ends = [(soc["name"], end["link"], f"{end['vm']}:{end['device']}", end["way"],
+                 "up" if end["up"] else f"down: {end['error']}")
+                for soc in reports for end in soc["links"]]
+        if ends:
+            print("\n" + table(("SOC", "LINK", "END", "WAY", "STATE"), ends))
     else:
         print("no SoC is running")
     if not args.file:
@@ -166,10 +170,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def demo(args: argparse.Namespace) -> int:
-    """Two guests exchange frames over every queue that both configurations name."""
-    from .demo import demo as show
+    """Guests exchange frames over every channel that both ends' configurations name."""
+    from .demo import CHIPS, DEMO, demo as show
 
-    return int(show(args.file, args.platform, args.frames))
+    return int(show(args.file or (CHIPS if args.chips else DEMO), args.platform, args.frames))
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -219,7 +223,8 @@ def logs(args: argparse.Namespace) -> int:
     if state is None:
         raise StateError(f"{folder.path.name} has no logs: it has not run, or has ended well")
     if args.server:
-        files = {"server": folder / "server.log"}
+        from .server import LOG, role
+        files = {role(soc["prefix"]): folder / (soc["prefix"] + LOG) for soc in state["socs"]}
     else:
         names = [args.vm] if args.vm else list(state["commands"])
         for name in names:
@@ -319,7 +324,7 @@ def cross_compile(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from . import pct
+    from . import certificates, pct
 
     top = argparse.ArgumentParser(
         prog="vsoc", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -339,8 +344,11 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     made = add("demo", demo, soc=False)
-    made.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
-                      help="another SoC than docs/examples/two-guests/soc.toml")
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
+                       help="another SoC than docs/examples/two-guests/soc.toml")
+    which.add_argument("--chips", action="store_true",
+                       help="two linked SoCs: docs/examples/two-chips/soc.toml")
     made.add_argument("--platform", type=Path, metavar="DIR",
                       help="take platform_config.h from this folder")
     made.add_argument("-n", "--frames", type=int, default=500, metavar="N",
@@ -378,6 +386,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("qmp_command", metavar="COMMAND", help="a QMP command, e.g. query-status")
     made.add_argument("arguments", nargs="?", metavar="JSON", help="its arguments, a JSON object")
     pct.add_parser(commands)
+    certificates.add_parser(commands)
     commands.add_parser("cc", add_help=False, help="the guest's C compiler with our headers and "
                                                    "libraries")
     return top

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""soc.toml -> SocConfig; docs/specs/soc-toml.md is the specification."""
+"""soc.toml -> Config; docs/specs/soc-toml.md is the specification."""
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
-from .errors import ConfigError
+from .link_config import LinkConfig, links
+from .toml_reader import KeyPath, Reader
 
 DEFAULT_FILE = "soc.toml"
 ACCELS = ("auto", "tcg", "kvm")
@@ -18,7 +17,8 @@ CHANNELS = ("cfg", "dt")
 FRAGMENT_SUFFIX = ".dtsi"
 MIN_MEMORY_MIB = 64
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+MAX_VM_NAME = 64        # it becomes the guest's host name
+
 _MEMORY = re.compile(r"([1-9][0-9]{0,6})([MG])")
 _GUEST_FILE = re.compile(r"(?P<host>.+?):(?P<guest>/[^:]*)(:(?P<mode>[^:/]*))?")
 
@@ -51,102 +51,30 @@ class VmConfig:
 class SocConfig:
     """One SoC: its table and its virtual machines."""
 
-    path: Path              # of the soc.toml
     name: str
     pct: Path
     vms: tuple[VmConfig, ...]
+    prefix: str = ""        # of its VMs' and files' names: "a." in a file with [soc.a]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A soc.toml: a SoC, or several and their links."""
+
+    path: Path              # of the soc.toml
+    name: str
+    socs: tuple[SocConfig, ...]
+    links: tuple[LinkConfig, ...] = ()
     accel: str = "auto"
     boot_timeout: float = 120.0
 
-
-KeyPath = tuple[str, ...]
-
-
-def _line_of(text: str, path: KeyPath) -> int:
-    """The line on which the key at path begins.
-
-    tomllib keeps no positions, so it is asked again: the statement begins on the line after the
-    longest prefix of whole lines that parses and does not have the key yet. Only errors take this
-    road.
-    """
-    lines = text.splitlines(keepends=True)
-    start = 1
-    for count in range(1, len(lines) + 1):
-        try:
-            node: Any = tomllib.loads("".join(lines[:count]))
-        except tomllib.TOMLDecodeError:
-            continue        # in the middle of a statement of several lines
-        for key in path:
-            if not isinstance(node, dict) or key not in node:
-                break
-            node = node[key]
-        else:
-            return start
-        start = count + 1
-    return 1
+    @property
+    def vms(self) -> tuple[VmConfig, ...]:
+        """The virtual machines of all SoCs."""
+        return tuple(vm for soc in self.socs for vm in soc.vms)
 
 
-class _Reader:
-    """Takes typed values out of the parsed file; errors name file, line and key."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.text = text
-
-    def error(self, key: KeyPath, message: str) -> ConfigError:
-        line = _line_of(self.text, key) if key else 1
-        return ConfigError(f"{self.path}:{line}: {message}")
-
-    def table(self, parent: dict[str, Any], key: KeyPath) -> dict[str, Any]:
-        value = parent.get(key[-1])
-        if value is None:
-            raise self.error((), f"the table [{'.'.join(key)}] is missing")
-        if not isinstance(value, dict):
-            raise self.error(key, f"{'.'.join(key)} is not a table")
-        return value
-
-    def known(self, table: dict[str, Any], at: KeyPath, names: tuple[str, ...]) -> None:
-        for name in table:
-            if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                hint = f"; is it '{near[0]}'?" if near else f"; known are {', '.join(names)}"
-                place = f"[{'.'.join(at)}]" if at else "the file"
-                raise self.error(at + (name,), f"unknown key '{name}' in {place}{hint}")
-
-    def get(self, table: dict[str, Any], at: KeyPath, name: str,
-            kind: Union[type, tuple[type, ...]], what: str, default: Any = None,
-            required: bool = False) -> Any:
-        if name not in table:
-            if required:
-                raise self.error(at, f"[{'.'.join(at)}] has no '{name}'")
-            return default
-        value = table[name]
-        # bool is an int in Python, but not in TOML.
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(at + (name,), f"'{name}' is not {what}")
-        return value
-
-    def file(self, table: dict[str, Any], at: KeyPath, name: str,
-             required: bool = False) -> Optional[Path]:
-        value = self.get(table, at, name, str, "a string (a file name)", required=required)
-        return None if value is None else self.existing(value, at + (name,))
-
-    def existing(self, name: str, key: KeyPath) -> Path:
-        path = (self.path.parent / name).resolve()
-        if path.is_dir():
-            raise self.error(key, f"{path} is a folder; name a file")
-        if not path.is_file():
-            raise self.error(key, f"there is no file {path}")
-        return path
-
-    def strings(self, table: dict[str, Any], at: KeyPath, name: str) -> list[str]:
-        values = self.get(table, at, name, list, "a list of strings", default=[])
-        if not all(isinstance(value, str) for value in values):
-            raise self.error(at + (name,), f"'{name}' is not a list of strings")
-        return list(values)
-
-
-def _guest_file(reader: _Reader, key: KeyPath, text: str) -> GuestFile:
+def _guest_file(reader: Reader, key: KeyPath, text: str) -> GuestFile:
     match = _GUEST_FILE.fullmatch(text)
     if match is None:
         raise reader.error(key, f"'{text}' is not HOST:GUEST or HOST:GUEST:MODE, "
@@ -162,7 +90,7 @@ def _guest_file(reader: _Reader, key: KeyPath, text: str) -> GuestFile:
     return GuestFile(reader.existing(match["host"], key), guest, mode)
 
 
-def _channels(reader: _Reader, table: dict[str, Any], at: KeyPath) -> tuple[Optional[Path], str]:
+def _channels(reader: Reader, table: dict[str, Any], at: KeyPath) -> tuple[Optional[Path], str]:
     cfg = reader.file(table, at, "cfg")
     channels = reader.get(table, at, "channels", str, "a string", default="cfg")
     if channels not in CHANNELS:
@@ -181,11 +109,11 @@ def _channels(reader: _Reader, table: dict[str, Any], at: KeyPath) -> tuple[Opti
     return cfg, str(channels)
 
 
-def _vm(reader: _Reader, name: str, table: dict[str, Any]) -> VmConfig:
-    at = ("vm", name)
-    if not _NAME.fullmatch(name):
-        raise reader.error(at, f"'{name}' cannot name a virtual machine: use letters, digits, "
-                               "'-' and '_', at most 32")
+def _vm(reader: Reader, at: KeyPath, prefix: str, table: dict[str, Any]) -> VmConfig:
+    name = reader.name(at, at[-1], "a virtual machine")
+    if len(prefix + name) > MAX_VM_NAME:
+        raise reader.error(at, f"'{prefix}{name}' is longer than the {MAX_VM_NAME} characters of a "
+                               "host name")
     reader.known(table, at, ("partition", "cfg", "channels", "files", "run", "memory", "append",
                              "qemu"))
     memory = reader.get(table, at, "memory", str, 'a string as "256M" is', default="256M")
@@ -200,7 +128,7 @@ def _vm(reader: _Reader, name: str, table: dict[str, Any]) -> VmConfig:
                            required=True)
     cfg, channels = _channels(reader, table, at)
     return VmConfig(
-        name=name,
+        name=prefix + name,
         partition=str(partition),
         cfg=cfg,
         channels=channels,
@@ -212,50 +140,80 @@ def _vm(reader: _Reader, name: str, table: dict[str, Any]) -> VmConfig:
         qemu=tuple(reader.strings(table, at, "qemu")))
 
 
-def load(path: Path) -> SocConfig:
-    """Reads a soc.toml; raises ConfigError at the first thing that is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"there is no {path}; name the SoC's soc.toml with -f") from None
-    except (OSError, UnicodeDecodeError) as err:
-        raise ConfigError(f"cannot read {path}: {err}") from err
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
-        match = re.search(r"\(at line (\d+), column \d+\)", str(err))
-        line = match[1] if match else str(max(1, len(text.splitlines())))
-        raise ConfigError(f"{path}:{line}: not TOML: {err}") from None
+def _vms(reader: Reader, parent: dict[str, Any], at: KeyPath, prefix: str) -> tuple[VmConfig, ...]:
+    """The tables [at.NAME], which are virtual machines of one SoC."""
+    tables = reader.table(parent, at)
+    vms = tuple(_vm(reader, at + (name,), prefix, reader.table(tables, at + (name,)))
+                for name in tables)
+    if not vms:
+        raise reader.error(at, f"there is no virtual machine: add a table [{'.'.join(at)}.NAME]")
+    taken: dict[str, str] = {}
+    for name, vm in zip(tables, vms):
+        if vm.partition in taken:
+            raise reader.error(at + (name, "partition"),
+                               f"partition {vm.partition} is already that of "
+                               f"[{'.'.join(at)}.{taken[vm.partition]}]")
+        taken[vm.partition] = name
+    return vms
 
-    reader = _Reader(path, text)
-    reader.known(data, (), ("soc", "vm"))
-    soc = reader.table(data, ("soc",))
-    reader.known(soc, ("soc",), ("name", "pct", "accel", "boot-timeout"))
-    name = reader.get(soc, ("soc",), "name", str, "a string", required=True)
-    if not _NAME.fullmatch(name):
-        raise reader.error(("soc", "name"), f"'{name}' cannot name a SoC: use letters, digits, "
-                                            "'-' and '_', at most 32")
-    accel = reader.get(soc, ("soc",), "accel", str, "a string", default="auto")
+
+def _pct(reader: Reader, table: dict[str, Any], at: KeyPath) -> Path:
+    pct = reader.file(table, at, "pct", required=True)
+    assert pct is not None
+    return pct
+
+
+def _socs(reader: Reader, data: dict[str, Any]) -> tuple[SocConfig, ...]:
+    """The tables [soc.NAME]."""
+    if "vm" in data:
+        raise reader.error(("vm",), "there are several SoCs: write [soc.NAME.vm.NAME] for a "
+                                    "virtual machine of one")
+    socs = []
+    for name, table in data["soc"].items():
+        at = ("soc", name)
+        if not isinstance(table, dict):
+            place = "in one of them" if name == "pct" else "above the first table"
+            raise reader.error(at, f"there are several SoCs: '{name}' stands {place}")
+        reader.name(at, name, "a SoC")
+        reader.known(table, at, ("pct", "vm"))
+        socs.append(SocConfig(name, _pct(reader, table, at),
+                              _vms(reader, table, at + ("vm",), f"{name}."), f"{name}."))
+    return tuple(socs)
+
+
+def _config(reader: Reader) -> Config:
+    data = reader.parse()
+    several = isinstance(data.get("soc"), dict) and \
+        any(isinstance(value, dict) for value in data["soc"].values())
+    whole = ("name", "accel", "boot-timeout")
+    if several:
+        reader.known(data, (), (*whole, "soc", "vm", "link"))
+        at: KeyPath = ()
+        table = data
+    else:
+        reader.known(data, (), ("soc", "vm", "link"))
+        at = ("soc",)
+        table = reader.table(data, at)
+        reader.known(table, at, (*whole, "pct"))
+    name = reader.name(at + ("name",), reader.get(table, at, "name", str, "a string",
+                                                  required=True), "a SoC")
+    accel = reader.get(table, at, "accel", str, "a string", default="auto")
     if accel not in ACCELS:
-        raise reader.error(("soc", "accel"), f"accel '{accel}' is none of {', '.join(ACCELS)}")
-    boot_timeout = reader.get(soc, ("soc",), "boot-timeout", (int, float), "a number of seconds",
+        raise reader.error(at + ("accel",), f"accel '{accel}' is none of {', '.join(ACCELS)}")
+    boot_timeout = reader.get(table, at, "boot-timeout", (int, float), "a number of seconds",
                               default=120)
     if not 0 < boot_timeout < 86400:
-        raise reader.error(("soc", "boot-timeout"), f"boot-timeout {boot_timeout} is not more than "
-                                                    "0 and less than 86400 seconds")
-    pct = reader.file(soc, ("soc",), "pct", required=True)
-    assert pct is not None
+        raise reader.error(at + ("boot-timeout",), f"boot-timeout {boot_timeout} is not more than "
+                                                   "0 and less than 86400 seconds")
+    if several:
+        socs = _socs(reader, data)
+    else:
+        socs = (SocConfig(name, _pct(reader, table, at), _vms(reader, data, ("vm",), "")),)
+    names = [vm.name for soc in socs for vm in soc.vms]
+    return Config(path=reader.path.resolve(), name=name, socs=socs,
+                  links=links(reader, data, names), accel=accel, boot_timeout=float(boot_timeout))
 
-    tables = reader.table(data, ("vm",))
-    vms = tuple(_vm(reader, vm, reader.table(tables, ("vm", vm))) for vm in tables)
-    if not vms:
-        raise reader.error(("vm",), "there is no virtual machine: add a table [vm.NAME]")
-    taken: dict[str, str] = {}
-    for vm in vms:
-        if vm.partition in taken:
-            raise reader.error(("vm", vm.name, "partition"),
-                               f"partition {vm.partition} is already that of "
-                               f"[vm.{taken[vm.partition]}]")
-        taken[vm.partition] = vm.name
-    return SocConfig(path=path.resolve(), name=name, pct=pct, vms=vms, accel=accel,
-                     boot_timeout=float(boot_timeout))
+
+def load(path: Path) -> Config:
+    """Reads a soc.toml; raises ConfigError at the first thing that is wrong."""
+    return _config(Reader.of(path))

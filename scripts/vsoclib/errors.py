@@ -62,6 +62,10 @@ class GuestError(VsocError):
         super().__init__(message)
 
 
+class LinkError(VsocError):
+    """A link between two chips did not come up."""
+
+
 class BootError(GuestError):
     """The guest did not come up."""
 

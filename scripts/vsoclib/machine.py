@@ -70,6 +70,11 @@ class Machine:
         """What the guest's console showed since the SoC started."""
         return self._folder / f"{self.name}.console.log"
 
+    @property
+    def qemu_log(self) -> Path:
+        """What its QEMU printed since the SoC started."""
+        return self._folder / f"{self.name}.qemu.log"
+
     def console(self) -> str:
         """The end of it."""
         return read_log(self.console_log)
@@ -80,7 +85,7 @@ class Machine:
         """Starts QEMU. wait_ready() waits for the guest."""
         self._watch.skip()
         self.ready_after = None
-        self.child = Child.start(self._folder, role(self.name), f"{self.name}.qemu.log",
+        self.child = Child.start(self._folder, role(self.name), self.qemu_log.name,
                                  self.command, bound)
 
     def running(self) -> bool:

@@ -7,15 +7,20 @@ import os
 import time
 from pathlib import Path
 
+from .config import SocConfig
 from .errors import StateError
 from .process import Child
 from .state import Folder
 
-SOCKET = "server.sock"
+SOCKET = "server.sock"      # its files have the SoC's prefix before their names
 LOG = "server.log"
-ROLE = "server"
 SHM = Path("/dev/shm")
 START_TIMEOUT = 10.0
+
+
+def role(prefix: str) -> str:
+    """What the server's process of the SoC with this prefix says it is."""
+    return f"{prefix}server"
 
 
 def memory_folder(size: int, folder: Folder) -> Path:
@@ -30,13 +35,15 @@ def memory_folder(size: int, folder: Folder) -> Path:
     return SHM if free.f_bavail * free.f_frsize >= size else folder.path
 
 
-def start(folder: Folder, program: Path, size: int, vectors: int, bound: bool) -> Child:
-    """Starts the server; returns when QEMUs can connect."""
-    command = [str(program), "-F", "-S", SOCKET, "-m", str(memory_folder(size, folder)),
+def start(folder: Folder, soc: SocConfig, program: Path, size: int, vectors: int,
+          bound: bool) -> Child:
+    """Starts the server of one SoC; returns when QEMUs can connect."""
+    socket = soc.prefix + SOCKET
+    command = [str(program), "-F", "-S", socket, "-m", str(memory_folder(size, folder)),
                "-l", str(size), "-n", str(vectors)]
-    child = Child.start(folder, ROLE, LOG, command, bound)
+    child = Child.start(folder, role(soc.prefix), soc.prefix + LOG, command, bound)
     deadline = time.monotonic() + START_TIMEOUT
-    while not (folder / SOCKET).exists():
+    while not (folder / socket).exists():
         if not child.running():
             raise child.error("ivshmem-server did not start")
         if time.monotonic() > deadline:

@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""A SoC: the server, the machines, and the state folder they live in."""
+"""What a soc.toml describes, at work: servers, machines, links, and the state folder they live
+in."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Callable, Iterable, Optional, Sequence
 
-from . import accel, artifacts, channel, devicetree, initrd, pct, process, server
-from .config import SocConfig, load
-from .errors import ConfigError, StateError
+from . import (accel, artifacts, certificates, channel, devicetree, initrd, links, pct, process,
+               server)
+from .config import Config, SocConfig, VmConfig, load
+from .errors import ConfigError, LinkError, StateError
+from .links import LinkDevice, LinkEnd
 from .machine import Machine, role
 from .process import Child
 from .state import Folder, all_folders
 
 STATE = "soc.json"
-TABLE = "table.pct"
+TABLE = "table.pct"             # these two have the SoC's prefix before their names
 TABLE_JSON = "table.json"
+LINK_TIMEOUT = 30.0             # for local links to come up once all guests answer
+LINK_POLL = 0.05
 
 Say = Callable[[str], None]
 
@@ -27,8 +32,24 @@ def _quiet(_: str) -> None:
     pass
 
 
+@dataclass
+class Chip:
+    """One SoC of those that a soc.toml describes."""
+
+    name: str
+    prefix: str             # of the names of its VMs and files
+    table: dict[str, Any]
+    server: Optional[Child] = None
+    # None: no VM of it has an IVC queue.
+    server_command: Optional[list[str]] = None
+
+    def state(self) -> dict[str, Any]:
+        """What attach() needs."""
+        return {"name": self.name, "prefix": self.prefix, "server": self.server_command}
+
+
 class Soc:
-    """A SoC that is started by us, or found running.
+    """The SoC, or the linked SoCs, of a soc.toml: started by us, or found running.
 
     As a context manager it runs from `with` to the end of the block; nothing of it outlives the
     block, nor this process, however that ends.
@@ -36,39 +57,66 @@ class Soc:
 
     def __init__(self, folder: Folder, say: Say = _quiet) -> None:
         self.folder = folder
+        self.chips: dict[str, Chip] = {}
         self.machines: dict[str, Machine] = {}
-        self.server: Optional[Child] = None
+        self.links: list[LinkDevice] = []
+        self.ends: list[LinkEnd] = []       # what we gave them, if we started it
         self.boot_timeout = 120.0
-        self.table: dict[str, Any] = {}
-        self.config: Optional[SocConfig] = None
+        self.config: Optional[Config] = None
         self.say = say
 
     @classmethod
-    def new(cls, config: SocConfig, say: Say = _quiet) -> "Soc":
-        """The SoC that a soc.toml describes, not started yet."""
+    def new(cls, config: Config, say: Say = _quiet) -> "Soc":
+        """What a soc.toml describes, not started yet."""
         soc = cls(Folder.of(config.name, config.path), say)
         soc.config = config
         return soc
 
     @classmethod
     def attach(cls, folder: Folder) -> "Soc":
-        """A SoC that was started before, by whomever."""
+        """What was started before, by whomever."""
         soc = cls(folder)
         state = folder.read_json(STATE)
         if state is None:
             raise StateError(f"{folder.path.name} is not running; `vsoc up` starts it")
         channel.use_qemu_python(Path(state["qemu_python"]))
         soc.boot_timeout = state["boot_timeout"]
-        soc.table = folder.read_json(TABLE_JSON) or {}
+        soc.links = [LinkDevice(**each) for each in state["links"]]
         found = {each.role: each for each in process.find(folder.path)}
-        if server.ROLE in found:
-            soc.server = Child(folder / server.LOG, state["server"], found[server.ROLE])
+
+        def child(name: str, log: str, command: Sequence[str]) -> Optional[Child]:
+            return Child(folder / log, command, found[name]) if name in found else None
+
+        for each in state["socs"]:
+            prefix, command = each["prefix"], each["server"]
+            serving = child(server.role(prefix), prefix + server.LOG, command or [])
+            soc.chips[each["name"]] = Chip(each["name"], prefix,
+                                           folder.read_json(prefix + TABLE_JSON) or {}, serving,
+                                           command)
         for name, command in state["commands"].items():
-            child = None
-            if role(name) in found:
-                child = Child(folder / f"{name}.qemu.log", command, found[role(name)])
-            soc.machines[name] = Machine(folder, name, command, child)
+            soc.machines[name] = Machine(folder, name, command,
+                                         child(role(name), f"{name}.qemu.log", command))
         return soc
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """The table of the only SoC."""
+        if len(self.chips) != 1:
+            raise ConfigError(f"{self.folder.path.name} has several SoCs: "
+                              f"{', '.join(self.chips)}; this works with one")
+        [chip] = self.chips.values()
+        return chip.table
+
+    def chip_of(self, vm: str) -> Chip:
+        """The SoC that a VM belongs to."""
+        prefix, dot, _ = vm.rpartition(".")
+        return next(chip for chip in self.chips.values() if chip.prefix == prefix + dot)
+
+    def running(self) -> bool:
+        """Whether anything of it runs."""
+        return any(chip.server is not None and chip.server.running()
+                   for chip in self.chips.values()) or \
+            any(machine.running() for machine in self.machines.values())
 
     def __enter__(self) -> "Soc":
         self.start(bound=True, purpose="run")
@@ -87,57 +135,95 @@ class Soc:
     # Start
 
     def start(self, bound: bool, purpose: str) -> None:
-        """Boots all machines at once. When it returns each guest answers; when it raises nothing
-        is left running.
+        """Boots all machines at once. When it returns each guest answers and the links between
+        them are up; when it raises nothing is left running.
 
         bound: the SoC ends with this process. Else it runs on, until stop().
         """
         assert self.config is not None
         self.folder.lock(purpose)
+        ports = links.Ports()
         try:
             if process.find(self.folder.path):
                 raise StateError(f"{self.config.name} is running already; "
                                  f"`vsoc down -f {self.config.path}` ends it")
-            self._prepare(self.config, bound)
+            self._prepare(self.config, bound, ports)
             self._boot(self.machines.values(), bound)
         except BaseException:
             self.stop(keep_logs=True)
             raise
+        finally:
+            ports.close()
 
-    def _prepare(self, config: SocConfig, bound: bool) -> None:
-        """Makes all files and starts the server."""
+    def _prepare(self, config: Config, bound: bool, ports: links.Ports) -> None:
+        """Makes all files and starts the servers."""
         made = artifacts.load()
         channel.use_qemu_python(made.qemu_python)
         self._clear()
         self.boot_timeout = config.boot_timeout
-        table = self.folder / TABLE
-        self.say(f"table {config.pct}")
-        pct.compile_table(config.pct, table)
-        self.table = pct.dump(table)
-        self.folder.write_json(TABLE_JSON, self.table)
+        for soc in config.socs:
+            self.say(f"table {soc.pct}")
+            table = self.folder / (soc.prefix + TABLE)
+            pct.compile_table(soc.pct, table)
+            self.chips[soc.name] = Chip(soc.name, soc.prefix, pct.dump(table))
+            self.folder.write_json(soc.prefix + TABLE_JSON, self.chips[soc.name].table)
+        self.ends = links.plan(config, {name: chip.table for name, chip in self.chips.items()},
+                               ports)
+        for end in self.ends:
+            if end.link.tls is not None:
+                certificates.check(end.link.tls, certificates.LISTENER if end.listens
+                                   else certificates.CONNECTOR,
+                                   f"{config.path}: link {end.link.name}")
 
         qemu = [str(made.qemu), *made.qemu_args]
-        chosen = accel.choose(config.accel, qemu)
-        for vm in config.vms:
-            initrd.write(made.initrd, vm, self.folder / f"{vm.name}.initrd")
-            board = [*qemu, *accel.MACHINE, *chosen]
-            tree = []
-            if vm.channels == "dt":
-                tree = devicetree.write(board, vm, self.folder.path)
-            command = [*board, *tree, "-kernel", str(made.kernel),
-                       *Machine.qemu_arguments(vm.name, vm.memory_mib, vm.append),
-                       "-chardev", f"socket,id=board,path={server.SOCKET}",
-                       "-device", f"hv-ivc,id=ivc,chardev=board,pct={TABLE},"
-                                  f"partition={vm.partition}",
-                       *vm.qemu]
-            self.machines[vm.name] = Machine(self.folder, vm.name, command)
-        self.server = server.start(self.folder, made.ivshmem_server,
-                                   self.table["total"], self.table["nr_vectors"], bound)
+        board = [*qemu, *accel.MACHINE, *accel.choose(config.accel, qemu)]
+        for soc in config.socs:
+            for vm in soc.vms:
+                initrd.write(made.initrd, vm, self.folder / f"{vm.name}.initrd")
+                tree = []
+                if vm.channels == "dt":
+                    tree = devicetree.write(board, vm, self.folder.path)
+                command = [*board, *tree, "-kernel", str(made.kernel),
+                           *Machine.qemu_arguments(vm.name, vm.memory_mib, vm.append),
+                           *self._devices(soc, vm),
+                           *vm.qemu]
+                self.machines[vm.name] = Machine(self.folder, vm.name, command)
+            self._start_server(soc, made.ivshmem_server, bound)
+        self.links = [end.as_device() for end in self.ends]
+        self._keep_state(config, made.qemu_python, bound)
+
+    def _devices(self, soc: SocConfig, vm: VmConfig) -> list[str]:
+        """QEMU's arguments for the queues of a VM, inside its SoC and to other ones."""
+        ends = [end for end in self.ends if end.vm == vm.name]
+        table = soc.prefix + TABLE
+        words = []
+        # A partition that has links only has no use for the other device, which would refuse it.
+        slots = [each["slots"] for each in self.chips[soc.name].table["partitions"]
+                 if vm.partition in (each["name"], str(each["id"]))]
+        if slots != [[]] or not ends:
+            words = ["-chardev", f"socket,id=board,path={soc.prefix}{server.SOCKET}",
+                     "-device", f"hv-ivc,id=ivc,chardev=board,pct={table},"
+                                f"partition={vm.partition}"]
+        for end in ends:
+            words += end.arguments(table, vm.partition)
+        return words
+
+    def _start_server(self, soc: SocConfig, program: Path, bound: bool) -> None:
+        chip = self.chips[soc.name]
+        if not chip.table["queues"]:
+            return
+        chip.server = server.start(self.folder, soc, program, chip.table["total"],
+                                   chip.table["nr_vectors"], bound)
+        chip.server_command = chip.server.command
+
+    def _keep_state(self, config: Config, qemu_python: Path, bound: bool) -> None:
+        """Writes down what attach() and `vsoc status` need."""
         self.folder.write_json(STATE, {
             "name": config.name, "soc_toml": str(config.path), "bound": bound,
             "started": time.time(), "boot_timeout": config.boot_timeout,
-            "qemu_python": str(made.qemu_python), "config": fingerprint(config),
-            "server": self.server.command,
+            "qemu_python": str(qemu_python), "config": fingerprint(config),
+            "socs": [chip.state() for chip in self.chips.values()],
+            "links": [asdict(link) for link in self.links],
             "partitions": {vm.name: vm.partition for vm in config.vms},
             "commands": {name: machine.command for name, machine in self.machines.items()}})
 
@@ -165,13 +251,34 @@ class Soc:
         finally:
             for future in waiting:
                 future.cancel()
+        self._wait_for_links()
+
+    def _wait_for_links(self) -> None:
+        """Returns when the links whose ends are both ours are up. One with another host may come
+        up whenever it likes.
+        """
+        deadline = time.monotonic() + LINK_TIMEOUT
+        waiting = [link for link in self.links if link.local]
+        while waiting:
+            states = [link.look(self.machines[link.vm]) for link in waiting]
+            waiting = [link for link, state in zip(waiting, states) if not state.up]
+            if waiting and time.monotonic() > deadline:
+                reasons = [f"  {state.link}: {state.vm}: {state.error}" for state in states
+                           if not state.up]
+                raise LinkError(f"after {LINK_TIMEOUT:g} s these links are down:\n"
+                                + "\n".join(reasons))
+            if waiting:
+                time.sleep(LINK_POLL)
+        for name in dict.fromkeys(link.link for link in self.links if link.local):
+            self.say(f"link {name} is up")
 
     def complete(self, purpose: str) -> list[str]:
         """Starts those machines of a SoC found running that have ended. Returns their names."""
         self.folder.lock(purpose)
-        if self.server is None or not self.server.running():
-            raise StateError(f"the ivshmem-server of {self.folder.path.name} has ended: "
-                             "`vsoc down`, then `vsoc up`")
+        for chip in self.chips.values():
+            if chip.server_command and (chip.server is None or not chip.server.running()):
+                raise StateError(f"the ivshmem-server of {self.folder.path.name} "
+                                 f"({chip.name}) has ended: `vsoc down`, then `vsoc up`")
         missing = [machine for machine in self.machines.values() if not machine.running()]
         try:
             self._boot(missing, bound=False)
@@ -188,7 +295,8 @@ class Soc:
         the lock.
         """
         with process.uninterrupted():
-            children = [machine.child for machine in self.machines.values()] + [self.server]
+            children = [machine.child for machine in self.machines.values()]
+            children += [chip.server for chip in self.chips.values()]
             for child in children:
                 if child is not None:
                     child.kill()
@@ -203,7 +311,7 @@ class Soc:
             self.folder.close()
 
 
-def fingerprint(config: SocConfig) -> dict[str, Any]:
+def fingerprint(config: Config) -> dict[str, Any]:
     """The configuration as JSON has it, to see whether a running SoC is still that."""
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -224,20 +332,24 @@ def known_folder(path: Path) -> Folder:
 
 
 def report(folder: Folder) -> Optional[dict[str, Any]]:
-    """What `vsoc status` shows of a SoC; None if nothing of it runs."""
+    """What `vsoc status` shows of a soc.toml; None if nothing of it runs."""
     try:
         soc = Soc.attach(folder)
     except StateError:
         return None
-    if soc.server is None and not any(each.running() for each in soc.machines.values()):
+    if not soc.running():
         return None
     state = folder.read_json(STATE)
     return {"name": state["name"], "soc_toml": state["soc_toml"], "folder": str(folder.path),
             "seconds": round(time.time() - state["started"], 1), "foreground": state["bound"],
-            "server": soc.server.process.pid if soc.server is not None else None,
-            "vms": [{"name": name, "partition": state["partitions"][name], "state": machine.state(),
+            "socs": [{"name": chip.name,
+                      "server": chip.server.process.pid if chip.server is not None else None}
+                     for chip in soc.chips.values()],
+            "vms": [{"name": name, "soc": soc.chip_of(name).name,
+                     "partition": state["partitions"][name], "state": machine.state(),
                      "pid": machine.child.process.pid if machine.child is not None else None}
-                    for name, machine in soc.machines.items()]}
+                    for name, machine in soc.machines.items()],
+            "links": [asdict(link.look(soc.machines[link.vm])) for link in soc.links]}
 
 
 def find_folder(path: Optional[Path], default: Path) -> Folder:

@@ -16,7 +16,9 @@ def test_good(soc_toml: Write) -> None:
     path = soc_toml(GOOD)
     config = load(path)
     assert (config.name, config.accel, config.boot_timeout) == ("demo", "auto", 120)
-    assert config.path == path and config.pct == path.parent / "platform_config.h"
+    [soc] = config.socs
+    assert (soc.name, soc.prefix, soc.vms) == ("demo", "", config.vms)
+    assert config.path == path and soc.pct == path.parent / "platform_config.h"
     guest, update = config.vms
     assert (guest.name, guest.partition, guest.run) == ("guest", "GID_GUEST_VM", "app")
     assert guest.cfg == path.parent / "guest.cfg" and guest.memory_mib == 256
@@ -51,7 +53,7 @@ BAD = {
     "unclosed": (('memory = "1G"', 'memory = "1G'), 14, "not TOML"),
     "unknown table": (("[soc]", "[sox]\n[soc]"), 2, "unknown key 'sox' in the file; is it 'soc'?"),
     "unknown key": (('pct =', 'pkt = 1\npct ='), 4, "unknown key 'pkt' in [soc]; is it 'pct'?"),
-    "unknown key far from all": (('pct =', 'zzz = 1\npct ='), 4, "known are name, pct"),
+    "unknown key far from all": (('pct =', 'zzz = 1\npct ='), 4, "known are name, accel, boot-timeout, pct"),
     "unknown key of a vm": (("memory", "memori"), 14,
                             "unknown key 'memori' in [vm.update]; is it 'memory'?"),
     "no name": (('name = "demo"\n', ""), 2, "[soc] has no 'name'"),

@@ -103,7 +103,7 @@ def test_a_bound_process_dies_with_us_even_by_kill_9(folder: Folder) -> None:
     assert parent.stdout is not None
     with parent.stdout:
         parent.stdout.readline()
-        while not any("sleep" in Path(f"/proc/{each.pid}/cmdline").read_text()
+        while not any(Path(f"/proc/{each.pid}/cmdline").read_text().startswith("sleep")
                       for each in process.find(folder.path)):
             time.sleep(0.01)    # setpriv is still on its way
         parent.send_signal(signal.SIGKILL)

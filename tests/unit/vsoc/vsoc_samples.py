@@ -22,3 +22,26 @@ run = "app"
 partition = 3
 memory = "1G"
 """
+
+# Two SoCs, whose chips two links join.
+CHIPS = """
+name = "chips"
+
+[soc.a]
+pct = "platform_config.h"
+[soc.a.vm.guest]
+partition = "GID_GUEST_VM"
+[soc.a.vm.update]
+partition = 3
+
+[soc.b]
+pct = "platform_config.h"
+[soc.b.vm.guest]
+partition = "GID_GUEST_VM"
+
+[link.main]
+ends = ["a.guest", "b.guest"]
+[link.out]
+vm = "a.update"
+listen = "0.0.0.0:7000"
+"""
