@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The partition configuration table as a model: partitions and IVC queues.
+ * The partition configuration table as a model: partitions, IVC queues, and
+ * channels to other chips.
  *
  * Pure: fixed size, the caller's memory, no file format, no output. Filled by
  * pct_fdt.c (from a compiled table) or pct_compile.c (from the C source),
@@ -68,19 +69,19 @@ enum pct_rule {
     PCT_RULE_FRAME_SIZE,        /* a multiple of 64, not 0 */
     PCT_RULE_QUEUE_SIZE,        /* nframes * frame_size + header < 2^32 */
     PCT_RULE_LOOPBACK,          /* 2k and 2k+1 in pairs of equal geometry */
-    PCT_RULE_MEMORY,            /* all areas fit the shared memory */
-    PCT_RULE_C2C_COUNT,         /* at most 16 channels to other chips */
-    PCT_RULE_C2C_DEVICE,        /* device number < 100 */
-    PCT_RULE_C2C_TWICE,         /* each device once, in rising order */
+    PCT_RULE_C2C_COUNT,         /* at most 16 c2c devices */
+    PCT_RULE_C2C_DEVICE,        /* number <= 99 */
+    PCT_RULE_C2C_TWICE,         /* each number once, in rising order */
     PCT_RULE_C2C_OWNER,         /* a known partition */
-    PCT_RULE_C2C_REMOTE,        /* device number < 100 */
-    PCT_RULE_C2C_NFRAMES,       /* as of a queue */
-    PCT_RULE_C2C_FRAME_SIZE,    /* as of a queue */
+    PCT_RULE_C2C_REMOTE,        /* number <= 99 */
+    PCT_RULE_C2C_NFRAMES,       /* "nframes" and "frame-size", as of queues */
+    PCT_RULE_C2C_FRAME_SIZE,
     PCT_RULE_C2C_SIZE,          /* frame <= 1 MiB, direction <= 64 MiB */
+    PCT_RULE_MEMORY,            /* all areas fit the shared memory */
     PCT_NR_RULES
 };
 
-/* One broken rule: which queue (or partition) and which value. */
+/* One broken rule: which queue (partition, c2c device) and which value. */
 struct pct_fault {
     enum pct_rule rule;
     uint32_t index;             /* in queues[], partitions[] or c2c[] */
@@ -95,8 +96,9 @@ const char *pct_rule_name(enum pct_rule rule);
 /*
  * Judges a whole table; memory is the size of the shared region in bytes, 0
  * for no limit. Stores up to max faults in faults (may be NULL) and returns
- * how many there are in all; 0 means that the table is good. Queues are judged
- * only if the partitions are good, and the rule memory only if all else is.
+ * how many there are in all; 0 means that the table is good. Queues and c2c
+ * devices are judged only if the partitions are good, and the rule memory only
+ * if all else is.
  */
 unsigned pct_check(const struct pct *pct, uint64_t memory,
                    struct pct_fault *faults, unsigned max);

@@ -195,6 +195,74 @@ static void check_loopback(const struct pct *pct, uint32_t i,
     }
 }
 
+static void check_c2c_device(const struct pct *pct, uint32_t i,
+                             struct report *report)
+{
+    if (pct->c2c[i].device > PCT_C2C_MAX_DEVICE) {
+        fault(report, PCT_RULE_C2C_DEVICE, i, pct->c2c[i].device);
+    }
+}
+
+static void check_c2c_twice(const struct pct *pct, uint32_t i,
+                            struct report *report)
+{
+    if (i > 0 && pct->c2c[i].device <= pct->c2c[i - 1].device) {
+        fault(report, PCT_RULE_C2C_TWICE, i, pct->c2c[i - 1].device);
+    }
+}
+
+static void check_c2c_owner(const struct pct *pct, uint32_t i,
+                            struct report *report)
+{
+    if (pct_find_partition(pct, pct->c2c[i].owner) == NULL) {
+        fault(report, PCT_RULE_C2C_OWNER, i, pct->c2c[i].owner);
+    }
+}
+
+/*
+ * Its far end is in another table: nothing more can be said of it here. The
+ * same number may come twice, of two chips.
+ */
+static void check_c2c_remote(const struct pct *pct, uint32_t i,
+                             struct report *report)
+{
+    if (pct->c2c[i].remote > PCT_C2C_MAX_DEVICE) {
+        fault(report, PCT_RULE_C2C_REMOTE, i, pct->c2c[i].remote);
+    }
+}
+
+static void check_c2c_nframes(const struct pct *pct, uint32_t i,
+                              struct report *report)
+{
+    if (pct->c2c[i].nframes == 0) {
+        fault(report, PCT_RULE_C2C_NFRAMES, i, 0);
+    }
+}
+
+static void check_c2c_frame_size(const struct pct *pct, uint32_t i,
+                                 struct report *report)
+{
+    if (!frame_size_ok(pct->c2c[i].frame_size)) {
+        fault(report, PCT_RULE_C2C_FRAME_SIZE, i, pct->c2c[i].frame_size);
+    }
+}
+
+static void check_c2c_size(const struct pct *pct, uint32_t i,
+                           struct report *report)
+{
+    const struct pct_c2c *c2c = &pct->c2c[i];
+
+    /* What else makes a geometry illegal has been said by the other two. */
+    if (c2c->nframes != 0 && frame_size_ok(c2c->frame_size) &&
+        (c2c->frame_size > PCT_C2C_MAX_FRAME_SIZE ||
+         !ivc_geometry_ok(c2c->nframes, c2c->frame_size) ||
+         ivc_direction_size(c2c->nframes, c2c->frame_size) >
+             PCT_C2C_MAX_SIZE)) {
+        fault(report, PCT_RULE_C2C_SIZE, i,
+              (uint64_t)c2c->nframes * c2c->frame_size);
+    }
+}
+
 static uint32_t largest_queue(const struct pct *pct)
 {
     uint32_t largest = 0;
@@ -213,43 +281,6 @@ static void check_memory(const struct pct *pct, uint64_t memory,
 {
     if (memory != 0 && pct_layout_total(pct) > memory) {
         fault(report, PCT_RULE_MEMORY, largest_queue(pct), memory);
-    }
-}
-
-static void check_c2c_device(const struct pct *pct, uint32_t i,
-                             struct report *report)
-{
-    const struct pct_c2c *c2c = &pct->c2c[i];
-
-    if (c2c->device > PCT_C2C_MAX_DEVICE) {
-        fault(report, PCT_RULE_C2C_DEVICE, i, c2c->device);
-    }
-    if (i > 0 && c2c->device <= pct->c2c[i - 1].device) {
-        fault(report, PCT_RULE_C2C_TWICE, i, pct->c2c[i - 1].device);
-    }
-    if (c2c->remote > PCT_C2C_MAX_DEVICE) {
-        fault(report, PCT_RULE_C2C_REMOTE, i, c2c->remote);
-    }
-    if (pct_find_partition(pct, c2c->owner) == NULL) {
-        fault(report, PCT_RULE_C2C_OWNER, i, c2c->owner);
-    }
-}
-
-static void check_c2c_geometry(const struct pct *pct, uint32_t i,
-                               struct report *report)
-{
-    const struct pct_c2c *c2c = &pct->c2c[i];
-    uint64_t bytes = (uint64_t)c2c->nframes * c2c->frame_size +
-                     IVC_DIRECTION_HEADER;
-
-    if (c2c->nframes == 0) {
-        fault(report, PCT_RULE_C2C_NFRAMES, i, 0);
-    }
-    if (!frame_size_ok(c2c->frame_size)) {
-        fault(report, PCT_RULE_C2C_FRAME_SIZE, i, c2c->frame_size);
-    } else if (c2c->frame_size > PCT_C2C_MAX_FRAME_SIZE ||
-               bytes > PCT_C2C_MAX_SIZE) {
-        fault(report, PCT_RULE_C2C_SIZE, i, bytes);
     }
 }
 
@@ -277,7 +308,7 @@ unsigned pct_check(const struct pct *pct, uint64_t memory,
         check_partition_twice(pct, i, &report);
     }
     if (report.count != 0) {
-        return report.count;    /* queues are judged against partitions */
+        return report.count;    /* what follows is judged against them */
     }
     for (uint32_t i = 0; i < pct->nr_queues; i++) {
         check_queue_id(pct, i, &report);
@@ -290,7 +321,12 @@ unsigned pct_check(const struct pct *pct, uint64_t memory,
     }
     for (uint32_t i = 0; i < pct->nr_c2c; i++) {
         check_c2c_device(pct, i, &report);
-        check_c2c_geometry(pct, i, &report);
+        check_c2c_twice(pct, i, &report);
+        check_c2c_owner(pct, i, &report);
+        check_c2c_remote(pct, i, &report);
+        check_c2c_nframes(pct, i, &report);
+        check_c2c_frame_size(pct, i, &report);
+        check_c2c_size(pct, i, &report);
     }
     if (report.count == 0) {
         check_memory(pct, memory, &report);
@@ -312,7 +348,6 @@ static const char *const rule_names[PCT_NR_RULES] = {
     [PCT_RULE_FRAME_SIZE] = "frame-size",
     [PCT_RULE_QUEUE_SIZE] = "queue-size",
     [PCT_RULE_LOOPBACK] = "loopback",
-    [PCT_RULE_MEMORY] = "memory",
     [PCT_RULE_C2C_COUNT] = "c2c-count",
     [PCT_RULE_C2C_DEVICE] = "c2c-device",
     [PCT_RULE_C2C_TWICE] = "c2c-twice",
@@ -321,6 +356,7 @@ static const char *const rule_names[PCT_NR_RULES] = {
     [PCT_RULE_C2C_NFRAMES] = "nframes",
     [PCT_RULE_C2C_FRAME_SIZE] = "frame-size",
     [PCT_RULE_C2C_SIZE] = "c2c-size",
+    [PCT_RULE_MEMORY] = "memory",
 };
 
 const char *pct_rule_name(enum pct_rule rule)
@@ -376,10 +412,18 @@ static int partition_text(const struct pct *pct, const struct pct_fault *f,
     }
 }
 
-static int frame_size_text(const char *what, uint32_t id, uint32_t frame_size,
-                           char *text, size_t size)
+static int nframes_text(const char *what, uint32_t id, char *text, size_t size)
 {
-    uint32_t up = (frame_size / IVC_FRAME_ALIGN + 1) * IVC_FRAME_ALIGN;
+    return snprintf(text, size, "%s %" PRIu32 ": rule nframes: 0 frames; use "
+                    "at least 1", what, id);
+}
+
+/* The advice is rounded up, but to no more than most. */
+static int frame_size_text(const char *what, uint32_t id, uint32_t frame_size,
+                           uint32_t most, char *text, size_t size)
+{
+    uint64_t up = ((uint64_t)frame_size / IVC_FRAME_ALIGN + 1) *
+                  IVC_FRAME_ALIGN;
 
     if (frame_size == 0) {
         return snprintf(text, size, "%s %" PRIu32 ": rule frame-size: 0 "
@@ -387,15 +431,8 @@ static int frame_size_text(const char *what, uint32_t id, uint32_t frame_size,
                         IVC_FRAME_ALIGN);
     }
     return snprintf(text, size, "%s %" PRIu32 ": rule frame-size: %" PRIu32
-                    " is not a multiple of %u; use %" PRIu32, what, id,
-                    frame_size, IVC_FRAME_ALIGN,
-                    up != 0 ? up : up - IVC_FRAME_ALIGN);
-}
-
-static int nframes_text(const char *what, uint32_t id, char *text, size_t size)
-{
-    return snprintf(text, size, "%s %" PRIu32 ": rule nframes: 0 frames; use "
-                    "at least 1", what, id);
+                    " is not a multiple of %u; use %" PRIu64, what, id,
+                    frame_size, IVC_FRAME_ALIGN, up < most ? up : most);
 }
 
 static int queue_size_text(const struct pct_queue *queue, uint64_t bytes,
@@ -478,8 +515,8 @@ static int queue_text(const struct pct *pct, const struct pct_fault *f,
     case PCT_RULE_NFRAMES:
         return nframes_text("queue", queue->id, text, size);
     case PCT_RULE_FRAME_SIZE:
-        return frame_size_text("queue", queue->id, queue->frame_size, text,
-                               size);
+        return frame_size_text("queue", queue->id, queue->frame_size,
+                               UINT32_MAX - IVC_FRAME_ALIGN + 1, text, size);
     case PCT_RULE_QUEUE_SIZE:
         return queue_size_text(queue, f->value, text, size);
     case PCT_RULE_LOOPBACK:
@@ -489,8 +526,8 @@ static int queue_text(const struct pct *pct, const struct pct_fault *f,
     }
 }
 
-static int c2c_size_text(const struct pct_c2c *c2c, uint64_t bytes, char *text,
-                         size_t size)
+static int c2c_size_text(const struct pct_c2c *c2c, uint64_t bytes,
+                         char *text, size_t size)
 {
     if (c2c->frame_size > PCT_C2C_MAX_FRAME_SIZE) {
         return snprintf(text, size, "c2c device %" PRIu32 ": rule c2c-size: "
@@ -501,7 +538,8 @@ static int c2c_size_text(const struct pct_c2c *c2c, uint64_t bytes, char *text,
                     PRIu32 " * %" PRIu32 " + %u bytes are %" PRIu64 ", more "
                     "than %u; use at most %" PRIu32 " frames of that size",
                     c2c->device, c2c->nframes, c2c->frame_size,
-                    IVC_DIRECTION_HEADER, bytes, PCT_C2C_MAX_SIZE,
+                    IVC_DIRECTION_HEADER, bytes + IVC_DIRECTION_HEADER,
+                    PCT_C2C_MAX_SIZE,
                     (PCT_C2C_MAX_SIZE - IVC_DIRECTION_HEADER) /
                         c2c->frame_size);
 }
@@ -520,11 +558,11 @@ static int c2c_text(const struct pct *pct, const struct pct_fault *f,
     case PCT_RULE_C2C_TWICE:
         if (f->value == c2c->device) {
             return snprintf(text, size, "c2c device %" PRIu32 ": rule "
-                            "c2c-twice: it is given twice; give each channel "
-                            "its own number", c2c->device);
+                            "c2c-twice: number %" PRIu64 " is given twice; "
+                            "give each device its own", c2c->device, f->value);
         }
         return snprintf(text, size, "c2c device %" PRIu32 ": rule c2c-twice: "
-                        "it stands after %" PRIu64 "; order them by number",
+                        "it stands after %" PRIu64 "; order devices by number",
                         c2c->device, f->value);
     case PCT_RULE_C2C_OWNER:
         list_partitions(pct, names, sizeof(names));
@@ -533,13 +571,14 @@ static int c2c_text(const struct pct *pct, const struct pct_fault *f,
                         c2c->device, f->value, names);
     case PCT_RULE_C2C_REMOTE:
         return snprintf(text, size, "c2c device %" PRIu32 ": rule c2c-remote: "
-                        "%" PRIu64 " is too large; use a number from 0 to %u",
-                        c2c->device, f->value, PCT_C2C_MAX_DEVICE);
+                        "%" PRIu64 " is too large; use the far chip's device "
+                        "number, from 0 to %u", c2c->device, f->value,
+                        PCT_C2C_MAX_DEVICE);
     case PCT_RULE_C2C_NFRAMES:
         return nframes_text("c2c device", c2c->device, text, size);
     case PCT_RULE_C2C_FRAME_SIZE:
         return frame_size_text("c2c device", c2c->device, c2c->frame_size,
-                               text, size);
+                               PCT_C2C_MAX_FRAME_SIZE, text, size);
     default:
         return c2c_size_text(c2c, f->value, text, size);
     }
@@ -560,9 +599,8 @@ int pct_fault_text(const struct pct *pct, const struct pct_fault *f,
         return snprintf(text, size, "rule queue-count: %" PRIu64 " queues; "
                         "give 1 to %u", f->value, PCT_MAX_NUM_IVC_QUEUES);
     case PCT_RULE_C2C_COUNT:
-        return snprintf(text, size, "rule c2c-count: %" PRIu64 " channels to "
-                        "other chips; give at most %u", f->value,
-                        PCT_MAX_NUM_C2C);
+        return snprintf(text, size, "rule c2c-count: %" PRIu64 " c2c devices; "
+                        "give at most %u", f->value, PCT_MAX_NUM_C2C);
     case PCT_RULE_PARTITION_ID:
     case PCT_RULE_PARTITION_NAME:
     case PCT_RULE_PARTITION_TWICE:

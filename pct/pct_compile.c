@@ -29,9 +29,9 @@
 #define NR_PARTITIONS \
     (sizeof(pct_source_partitions) / sizeof(pct_source_partitions[0]))
 
-/* Which entry of the source each queue of the model came from. */
-static const struct pct_source_queue *origins[PCT_SOURCE_QUEUES];
-static const struct pct_source_c2c_device *c2c_origins[PCT_SOURCE_C2C];
+/* Which entry of the source each queue and c2c device of the model is from. */
+static const struct pct_source_queue *queue_origins[PCT_MAX_NUM_IVC_QUEUES];
+static const struct pct_source_device *device_origins[PCT_MAX_NUM_C2C];
 static unsigned nr_faults;
 
 static void say_where(struct pct_source_at at, const char *file)
@@ -44,47 +44,53 @@ static void say_where(struct pct_source_at at, const char *file)
     nr_faults++;
 }
 
-/* The place of what the rule is about, or else of the entry. */
-static struct pct_source_at place(const struct pct_source_queue *queue,
-                                  enum pct_rule rule)
+/* The place of what a rule is about, or else of the entry: of any member. */
+static struct pct_source_at place(struct pct_source_at at,
+                                  const struct pct_source_at members[4])
 {
-    const struct pct_source_at all[] = {
-        queue->peers_at, queue->nframes_at, queue->frame_size_at,
-        queue->use_msi_at,
-    };
-    struct pct_source_at at = { NULL, 0 };
-
-    if (rule == PCT_RULE_NFRAMES) {
-        at = queue->nframes_at;
-    } else if (rule == PCT_RULE_FRAME_SIZE) {
-        at = queue->frame_size_at;
-    }
     for (int i = 0; i < 4 && at.file == NULL; i++) {
-        at = all[i];
+        at = members[i];
     }
     return at;
 }
 
-static struct pct_source_at c2c_place(
-    const struct pct_source_c2c_device *device, enum pct_rule rule)
+static struct pct_source_at queue_place(const struct pct_source_queue *queue,
+                                        enum pct_rule rule)
 {
-    const struct pct_source_at all[] = {
+    const struct pct_source_at members[] = {
+        queue->peers_at, queue->nframes_at, queue->frame_size_at,
+        queue->use_msi_at,
+    };
+
+    switch (rule) {
+    case PCT_RULE_NFRAMES:
+        return place(queue->nframes_at, members);
+    case PCT_RULE_FRAME_SIZE:
+        return place(queue->frame_size_at, members);
+    default:
+        return place(queue->peers_at, members);
+    }
+}
+
+static struct pct_source_at device_place(
+    const struct pct_source_device *device, enum pct_rule rule)
+{
+    const struct pct_source_at members[] = {
         device->owner_at, device->remote_at, device->nframes_at,
         device->frame_size_at,
     };
-    struct pct_source_at at = { NULL, 0 };
 
-    if (rule == PCT_RULE_C2C_REMOTE) {
-        at = device->remote_at;
-    } else if (rule == PCT_RULE_C2C_NFRAMES) {
-        at = device->nframes_at;
-    } else if (rule == PCT_RULE_C2C_FRAME_SIZE || rule == PCT_RULE_C2C_SIZE) {
-        at = device->frame_size_at;
+    switch (rule) {
+    case PCT_RULE_C2C_REMOTE:
+        return place(device->remote_at, members);
+    case PCT_RULE_C2C_NFRAMES:
+        return place(device->nframes_at, members);
+    case PCT_RULE_C2C_FRAME_SIZE:
+    case PCT_RULE_C2C_SIZE:
+        return place(device->frame_size_at, members);
+    default:
+        return place(device->owner_at, members);
     }
-    for (int i = 0; i < 4 && at.file == NULL; i++) {
-        at = all[i];
-    }
-    return at;
 }
 
 static void report(const struct pct *pct, const struct pct_fault *fault,
@@ -112,10 +118,12 @@ static void report(const struct pct *pct, const struct pct_fault *fault,
     case PCT_RULE_C2C_NFRAMES:
     case PCT_RULE_C2C_FRAME_SIZE:
     case PCT_RULE_C2C_SIZE:
-        say_where(c2c_place(c2c_origins[fault->index], fault->rule), file);
+        say_where(device_place(device_origins[fault->index], fault->rule),
+                  file);
         break;
     default:
-        say_where(place(origins[fault->index], fault->rule), file);
+        say_where(queue_place(queue_origins[fault->index], fault->rule),
+                  file);
         break;
     }
     pct_fault_text(pct, fault, text, sizeof(text));
@@ -123,7 +131,7 @@ static void report(const struct pct *pct, const struct pct_fault *fault,
 }
 
 /* A value of the source as one of the model; says so if it does not fit. */
-static uint32_t number(const char *what, long long value, uint32_t id,
+static uint32_t number(long long value, const char *what, uint32_t id,
                        const char *member, struct pct_source_at at,
                        long long most, const char *file)
 {
@@ -143,22 +151,27 @@ static uint32_t peer(const struct pct_source_queue *queue, uint32_t id,
         return 0;
     }
     if (queue->peers[side] == 0) {
-        say_where(place(queue, PCT_RULE_PEERS), file);
+        say_where(queue_place(queue, PCT_RULE_PEERS), file);
         fprintf(stderr, "queue %u: rule peers: peer %d is missing (or 0); "
                 "write .peers = {GID_A, GID_B}, names of partitions\n", id,
                 side + 1);
         return 0;
     }
-    return number("queue", queue->peers[side], id, "peers", queue->peers_at,
+    return number(queue->peers[side], "queue", id, "peers", queue->peers_at,
                   UINT32_MAX, file);
 }
 
 /* An entry that was not written is all zeros. */
-static bool is_written(const struct pct_source_queue *queue)
+static bool is_written(const void *entry, size_t size)
 {
-    static const struct pct_source_queue nothing;
+    const unsigned char *bytes = entry;
 
-    return memcmp(queue, &nothing, sizeof(nothing)) != 0;
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void read_queues(struct pct *pct, const char *file)
@@ -166,22 +179,22 @@ static void read_queues(struct pct *pct, const char *file)
     for (uint32_t id = 0; id < PCT_SOURCE_QUEUES; id++) {
         const struct pct_source_queue *source = &platform_config.ivc.queue[id];
 
-        if (!is_written(source)) {
+        if (!is_written(source, sizeof(*source))) {
             continue;
         }
         /* Too many are counted, for the rule queue-count, but not kept. */
         if (pct->nr_queues < PCT_MAX_NUM_IVC_QUEUES) {
-            origins[pct->nr_queues] = source;
+            queue_origins[pct->nr_queues] = source;
             pct->queues[pct->nr_queues] = (struct pct_queue){
                 .id = id,
                 .peers = { peer(source, id, 0, file),
                            peer(source, id, 1, file) },
-                .nframes = number("queue", source->nframes, id, "nframes",
+                .nframes = number(source->nframes, "queue", id, "nframes",
                                   source->nframes_at, UINT32_MAX, file),
-                .frame_size = number("queue", source->frame_size, id,
+                .frame_size = number(source->frame_size, "queue", id,
                                      "frame_size", source->frame_size_at,
                                      UINT32_MAX, file),
-                .use_msi = number("queue", source->use_msi, id, "use_msi",
+                .use_msi = number(source->use_msi, "queue", id, "use_msi",
                                   source->use_msi_at, 1, file),
             };
         }
@@ -189,56 +202,61 @@ static void read_queues(struct pct *pct, const char *file)
     }
 }
 
-/* The two members of a channel that may not be left out. */
-static uint32_t c2c_owner(const struct pct_source_c2c_device *device,
-                          uint32_t id, const char *file)
+static uint32_t owner(const struct pct_source_device *device, uint32_t id,
+                      const char *file)
 {
     if (device->owner == PCT_SOURCE_PARTITION_0) {
         return 0;
     }
     if (device->owner == 0) {
-        say_where(c2c_place(device, PCT_RULE_C2C_OWNER), file);
-        fprintf(stderr, "c2c device %u: rule c2c-owner: the owner is missing "
-                "(or 0); write .owner = GID_A, the name of a partition\n", id);
+        say_where(device_place(device, PCT_RULE_C2C_OWNER), file);
+        fprintf(stderr, "c2c device %u: rule c2c-owner: .owner is missing (or "
+                "0); write .owner = GID_A, the name of a partition\n", id);
         return 0;
     }
-    return number("c2c device", device->owner, id, "owner", device->owner_at,
+    return number(device->owner, "c2c device", id, "owner", device->owner_at,
                   UINT32_MAX, file);
 }
 
-static uint32_t c2c_remote(const struct pct_source_c2c_device *device,
-                           uint32_t id, const char *file)
+/* 0 is a device, so that nothing but its place tells that it was written. */
+static uint32_t remote(const struct pct_source_device *device, uint32_t id,
+                       const char *file)
 {
-    if (device->remote_at.file == NULL) {
-        say_where(c2c_place(device, PCT_RULE_C2C_REMOTE), file);
-        fprintf(stderr, "c2c device %u: rule c2c-remote: it is missing; write "
-                ".remote = N, the device number at the other chip\n", id);
+    if (device->remote == 0 && device->remote_at.file == NULL) {
+        say_where(device_place(device, PCT_RULE_C2C_REMOTE), file);
+        fprintf(stderr, "c2c device %u: rule c2c-remote: .remote is missing; "
+                "write .remote = N, the far chip's device number\n", id);
         return 0;
     }
-    return number("c2c device", device->remote, id, "remote",
-                  device->remote_at, UINT32_MAX, file);
+    if (device->remote < 0 || device->remote > UINT32_MAX) {
+        say_where(device_place(device, PCT_RULE_C2C_REMOTE), file);
+        fprintf(stderr, "c2c device %u: rule c2c-remote: %lld is no device "
+                "number; use 0 to %u\n", id, device->remote,
+                PCT_C2C_MAX_DEVICE);
+        return 0;
+    }
+    return (uint32_t)device->remote;
 }
 
 static void read_c2c(struct pct *pct, const char *file)
 {
-    static const struct pct_source_c2c_device nothing;
-
-    for (uint32_t id = 0; id < PCT_SOURCE_C2C; id++) {
-        const struct pct_source_c2c_device *source =
+    for (uint32_t id = 0; id < PCT_SOURCE_DEVICES; id++) {
+        const struct pct_source_device *source =
             &platform_config.c2c.device[id];
 
-        if (memcmp(source, &nothing, sizeof(nothing)) == 0) {
+        if (!is_written(source, sizeof(*source))) {
             continue;
         }
+        /* As of queues: counted, for the rule c2c-count, but not kept. */
         if (pct->nr_c2c < PCT_MAX_NUM_C2C) {
-            c2c_origins[pct->nr_c2c] = source;
+            device_origins[pct->nr_c2c] = source;
             pct->c2c[pct->nr_c2c] = (struct pct_c2c){
                 .device = id,
-                .owner = c2c_owner(source, id, file),
-                .remote = c2c_remote(source, id, file),
-                .nframes = number("c2c device", source->nframes, id, "nframes",
+                .owner = owner(source, id, file),
+                .remote = remote(source, id, file),
+                .nframes = number(source->nframes, "c2c device", id, "nframes",
                                   source->nframes_at, UINT32_MAX, file),
-                .frame_size = number("c2c device", source->frame_size, id,
+                .frame_size = number(source->frame_size, "c2c device", id,
                                      "frame_size", source->frame_size_at,
                                      UINT32_MAX, file),
             };

@@ -126,14 +126,14 @@ static void show_text(void)
                queue->peers[0] == queue->peers[1] ? ""
                                                   : name_of(queue->peers[1]));
     }
-    if (pct.nr_c2c != 0) {
-        printf("\n%10s %8s %10s %6s  %s\n", "c2c device", "nframes",
-               "frame_size", "remote", "owner");
+    if (pct.nr_c2c > 0) {
+        printf("\n%5s %8s %10s %6s  %s\n", "c2c", "nframes", "frame_size",
+               "remote", "owner");
     }
     for (uint32_t i = 0; i < pct.nr_c2c; i++) {
         const struct pct_c2c *c2c = &pct.c2c[i];
 
-        printf("%10" PRIu32 " %8" PRIu32 " %10" PRIu32 " %6" PRIu32 "  %s\n",
+        printf("%5" PRIu32 " %8" PRIu32 " %10" PRIu32 " %6" PRIu32 "  %s\n",
                c2c->device, c2c->nframes, c2c->frame_size, c2c->remote,
                name_of(c2c->owner));
     }

@@ -208,7 +208,7 @@ static bool read_c2c(const struct reader *reader, int node, struct pct *pct)
     uint32_t i = pct->nr_c2c;
 
     if (i == PCT_MAX_NUM_C2C) {
-        return refuse(reader, node, "more than %u channels to other chips",
+        return refuse(reader, node, "more than %u c2c devices",
                       PCT_MAX_NUM_C2C);
     }
     if (!read_node(reader, node, properties, 5) ||
@@ -259,7 +259,17 @@ static bool read_root(const struct reader *reader, struct pct *pct)
         { "compatible", STRING, compatible, sizeof(compatible), false },
         { "version", CELLS, &version, 1, false },
     };
-    bool partitions = false, queues = false, c2c = false;
+    struct {
+        const char *name;
+        read_child *child;
+        bool optional;
+        bool seen;
+    } lists[] = {
+        { "partitions", read_partition, false, false },
+        { "queues", read_queue, false, false },
+        { "c2c", read_c2c, true, false },
+    };
+    const int nr_lists = sizeof(lists) / sizeof(lists[0]);
     int node;
 
     if (!read_node(reader, 0, properties, 2)) {
@@ -275,32 +285,27 @@ static bool read_root(const struct reader *reader, struct pct *pct)
     }
     fdt_for_each_subnode(node, reader->fdt, 0) {
         const char *name = fdt_get_name(reader->fdt, node, NULL);
-        bool *seen;
-        read_child *child;
+        int i = 0;
 
-        if (name != NULL && strcmp(name, "partitions") == 0) {
-            seen = &partitions;
-            child = read_partition;
-        } else if (name != NULL && strcmp(name, "queues") == 0) {
-            seen = &queues;
-            child = read_queue;
-        } else if (name != NULL && strcmp(name, "c2c") == 0) {
-            seen = &c2c;
-            child = read_c2c;
-        } else {
+        while (i < nr_lists &&
+               (name == NULL || strcmp(name, lists[i].name) != 0)) {
+            i++;
+        }
+        if (i == nr_lists) {
             return refuse(reader, node, "unknown node");
         }
-        if (*seen) {
+        if (lists[i].seen) {
             return refuse(reader, node, "given twice");
         }
-        *seen = true;
-        if (!read_list(reader, node, pct, child)) {
+        lists[i].seen = true;
+        if (!read_list(reader, node, pct, lists[i].child)) {
             return false;
         }
     }
-    if (!partitions || !queues) {
-        return refuse(reader, 0, "node /%s is missing",
-                      partitions ? "queues" : "partitions");
+    for (int i = 0; i < nr_lists; i++) {
+        if (!lists[i].seen && !lists[i].optional) {
+            return refuse(reader, 0, "node /%s is missing", lists[i].name);
+        }
     }
     return true;
 }
@@ -433,7 +438,7 @@ long pct_to_fdt(const struct pct *pct, void *blob, size_t size)
         DO(write_queue(blob, &pct->queues[i]));
     }
     DO(fdt_end_node(blob));
-    if (pct->nr_c2c != 0) {
+    if (pct->nr_c2c > 0) {
         DO(begin_list(blob, "c2c"));
         for (uint32_t i = 0; i < pct->nr_c2c; i++) {
             DO(write_c2c(blob, &pct->c2c[i]));

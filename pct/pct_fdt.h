@@ -10,8 +10,8 @@
 /*
  * Reads a hostile blob of size bytes, which must lie on an 8-byte boundary and
  * not change meanwhile. Returns 0, or -1 with a line in error: what is wrong
- * and where. Queues come out by rising id, partitions and devices too, and the
- * result still has to pass pct_check().
+ * and where. Queues, partitions and c2c devices come out by rising number, and
+ * the result still has to pass pct_check().
  */
 int pct_from_fdt(const void *blob, size_t size, struct pct *pct,
                  char *error, size_t error_size);

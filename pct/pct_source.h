@@ -2,7 +2,7 @@
 /*
  * The structures that a platform_config.h initialises, for pct_compile.c.
  *
- * Values are wide and queues more than may be, so that what breaks a rule gets
+ * Values are wide and entries more than may be, so that what breaks a rule gets
  * as far as the rule. Each member is a macro that notes where it was written:
  * ".nframes = 64" becomes ".nframes_at = {file, line}, .nframes = 64".
  */
@@ -10,11 +10,11 @@
 #define VSOC_PCT_SOURCE_H
 
 #define PCT_SOURCE_QUEUES 4096
-#define PCT_SOURCE_C2C 1024
+#define PCT_SOURCE_DEVICES 1024
 
 /*
  * What the name of the partition with id 0 stands for in the source, so that a
- * peer left out, which is 0 in C, is not taken for that partition.
+ * peer or owner left out, which is 0 in C, is not taken for that partition.
  */
 #define PCT_SOURCE_PARTITION_0 0x100000000
 
@@ -38,7 +38,7 @@ struct pct_source_ivc {
     struct pct_source_queue queue[PCT_SOURCE_QUEUES];
 };
 
-struct pct_source_c2c_device {
+struct pct_source_device {
     long long owner;
     long long remote;
     long long nframes;
@@ -50,7 +50,7 @@ struct pct_source_c2c_device {
 };
 
 struct pct_source_c2c {
-    struct pct_source_c2c_device device[PCT_SOURCE_C2C];
+    struct pct_source_device device[PCT_SOURCE_DEVICES];
 };
 
 struct platform_config {

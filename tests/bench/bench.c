@@ -36,6 +36,8 @@ static const struct transport *const transports[] = {
     &transport_pipe,
     &transport_seqpacket,
     &transport_mqueue,
+    &transport_unix,
+    &transport_tcp,
 #ifdef HAVE_ZEROMQ
     &transport_zeromq,
 #endif

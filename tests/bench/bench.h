@@ -41,6 +41,8 @@ extern const struct transport transport_ring_spin;
 extern const struct transport transport_pipe;
 extern const struct transport transport_seqpacket;
 extern const struct transport transport_mqueue;
+extern const struct transport transport_unix;
+extern const struct transport transport_tcp;
 #ifdef HAVE_ZEROMQ
 extern const struct transport transport_zeromq;
 #endif

@@ -4,42 +4,28 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
-import platform
 import re
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, Optional
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-NOT_HERE = 77  # the program's exit code
+import chips
+from program import Bench, BenchError, Case, NotHere, build, count_of, host, progress
+
 SKIP = "not measured"
+# Transports that are measured beside channels between chips only.
+SOCKETS = {"unix", "tcp"}
 
 OURS = ("nvsciipc-select", "nvsciipc-event", "nvsciipc-poll")
 LIMIT = {"nvsciipc-select": "ring-mqueue", "nvsciipc-event": "ring-mqueue", "nvsciipc-poll": "ring-spin"}
 PEERS = {"processes": "INTER_PROCESS", "threads": "INTER_THREAD"}
 PLACES = {"one": "both sides on one CPU", "each": "a CPU for each side"}
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is measured of a transport."""
-
-    mode: str
-    size: int
-    count: int
-
-    @property
-    def value(self) -> str:
-        """The key of the figure that is compared."""
-        return "median_ns" if self.mode == "pingpong" else "frame_ns"
 
 
 CASES = (
@@ -49,40 +35,6 @@ CASES = (
     Case("stream", 1536, 50_000),
     Case("stream", 24576, 8_000),
 )
-
-
-class BenchError(Exception):
-    """Something failed; the message says what."""
-
-
-@dataclass
-class Bench:
-    """The program, and the place where it may leave files."""
-
-    program: Path
-    folder: Path
-    notes: set[str] = field(default_factory=set)
-
-    def transports(self) -> list[str]:
-        return self.run("--list").split()
-
-    def run(self, *arguments: str, under: tuple[str, ...] = ()) -> str:
-        """Its output; BenchError if it fails, NotHere if this system lacks or forbids the transport."""
-        command = [*under, str(self.program), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "TMPDIR": str(self.folder)})
-        # Of a tracer's output nothing is for the reader.
-        notes = [line for line in done.stderr.splitlines() if line.startswith("bench: ")]
-        if done.returncode == NOT_HERE:
-            raise NotHere("; ".join(notes))
-        if done.returncode:
-            raise BenchError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
-        self.notes.update(notes)
-        return done.stdout
-
-
-class NotHere(Exception):
-    """This system has, or allows, no such transport."""
 
 
 def arguments(transport: str, peers: str, cpus: str, mode: str, size: int, count: int) -> list[str]:
@@ -100,8 +52,8 @@ def cpus() -> dict[str, str]:
     return places
 
 
-def progress(text: str) -> None:
-    print(f"bench: {text}", file=sys.stderr, flush=True)
+def own_transports(bench: Bench) -> list[str]:
+    return [name for name in bench.transports() if name not in SOCKETS]
 
 
 # Figures
@@ -110,7 +62,7 @@ def progress(text: str) -> None:
 def measure(bench: Bench, rounds: int, count: Optional[int]) -> list[dict[str, Any]]:
     """Every transport in every case, `rounds` times; those of a round right after each other."""
     results: dict[tuple[str, str, Case, str], dict[str, Any]] = {}
-    transports = bench.transports()
+    transports = own_transports(bench)
     places = cpus()
     if "each" not in places:
         bench.notes.add(f"{SKIP}: a CPU for each side: this process may use one only")
@@ -167,12 +119,6 @@ def aims(results: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 yield {**{key: result[key] for key in ("backend", "cpus", "mode", "size", "transport")},
                        "against": other, "ratio": round(ratios[other], 3), "at_most": round(most, 3),
                        "met": ratios[other] <= most}
-
-
-def host() -> dict[str, Any]:
-    model = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M)
-    return {"cpu": model.group(1) if model else platform.machine(), "cpus": len(os.sched_getaffinity(0)),
-            "kernel": platform.release(), "load": os.getloadavg()[0]}
 
 
 def print_table(results: list[dict[str, Any]]) -> None:
@@ -243,7 +189,7 @@ def cost(bench: Bench, count: int) -> list[dict[str, Any]]:
     results = []
     pinned = cpus()["one"]
     for mode, size in (("pingpong", 64), ("stream", 1536)):
-        for transport in bench.transports():
+        for transport in own_transports(bench):
             progress(f"cost of {mode} over {transport}")
             result: dict[str, Any] = {"mode": mode, "size": size, "transport": transport}
             tools = {"system_calls": strace_counts}
@@ -275,54 +221,47 @@ def print_cost(results: list[dict[str, Any]]) -> None:
                     print(f"    {n:10.2f} {name}")
 
 
-def build() -> Path:
-    from vsoclib.setup.build import configure
-    from vsoclib.setup.cache import content_key
-    from vsoclib.setup.progress import Step, ninja_status
-
-    folder = CHECKOUT / "build/bench"
-    versions = subprocess.run("meson --version; cc --version", shell=True, check=True, capture_output=True,
-                              text=True).stdout
-    # Standard output is for the figures.
-    with contextlib.redirect_stdout(sys.stderr), \
-            Step("build the benchmark", CHECKOUT / "build/log/bench.log", who="bench") as step:
-        configure(step, CHECKOUT, folder, [], content_key(versions))
-        step.run(["ninja", "-C", str(folder), "tests/bench/bench"], status=ninja_status)
-    return folder / "tests/bench/bench"
+def intra(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
+    if options.cost:
+        return {"cost": cost(bench, options.count or 1000)}
+    results = measure(bench, options.rounds, options.count)
+    return {"rounds": options.rounds, "results": results, "aims": list(aims(results))}
 
 
-def count_of(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000_000:
-        raise argparse.ArgumentTypeError(f"{text} is no number from 1 to 10000000")
-    return int(text)
+def show_intra(report: dict[str, Any]) -> None:
+    if "cost" in report:
+        print_cost(report["cost"])
+    else:
+        print_table(report["results"])
+        print_aims(report["aims"])
+
+
+def add_intra(what: Any, common: argparse.ArgumentParser) -> None:
+    parser = what.add_parser("intra", help="INTER_THREAD and INTER_PROCESS, on this machine", parents=[common],
+                             description="Round trips and streams over INTER_THREAD and INTER_PROCESS, each way of "
+                             "waiting, against what the system offers and against the limits. Takes some minutes.")
+    parser.add_argument("--cost", action="store_true", help="instead: the system calls (strace -c) and instructions "
+                        "(callgrind) of one round trip and of one streamed frame")
+    parser.set_defaults(measure=intra, show=show_intra)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures the library. "
                                      "docs/devel/bench.md says how to read what comes out.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    common.add_argument("--rounds", type=count_of, default=3, help="paired runs of each (3)")
+    common.add_argument("--count", type=count_of, help="round trips or frames of each run")
+    common.add_argument("--program", type=Path, help="the built tests/bench/bench (it is built)")
     what = parser.add_subparsers(dest="what", required=True)
-    intra = what.add_parser("intra", help="INTER_THREAD and INTER_PROCESS, on this machine",
-                            description="Round trips and streams over INTER_THREAD and INTER_PROCESS, each way of "
-                            "waiting, against what the system offers and against the limits. Takes some minutes.")
-    intra.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    intra.add_argument("--rounds", type=count_of, default=3, help="paired runs of each (3)")
-    intra.add_argument("--count", type=count_of, help="round trips or frames of each run")
-    intra.add_argument("--cost", action="store_true", help="instead: the system calls (strace -c) and instructions "
-                       "(callgrind) of one round trip and of one streamed frame")
-    intra.add_argument("--program", type=Path, help="the built tests/bench/bench (it is built)")
+    add_intra(what, common)
+    chips.add_to(what, common)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with tempfile.TemporaryDirectory(prefix="vsoc-bench-") as folder:
             bench = Bench(options.program or build(), Path(folder))
-            report: dict[str, Any] = {"host": host()}
-            if options.cost:
-                report["cost"] = cost(bench, options.count or 1000)
-            else:
-                report["rounds"] = options.rounds
-                report["results"] = measure(bench, options.rounds, options.count)
-                report["aims"] = list(aims(report["results"]))
-            report["notes"] = sorted(bench.notes)
+            report: dict[str, Any] = {"host": host(), **options.measure(bench, options), "notes": sorted(bench.notes)}
     except BenchError as error:
         print(f"scripts/bench: {error}", file=sys.stderr)
         return 1
@@ -333,11 +272,7 @@ def main() -> int:
         print(json.dumps(report, indent=1))
         return 0
     print("{cpu}, {cpus} CPUs, Linux {kernel}, load {load:.1f}".format(**report["host"]))
-    if options.cost:
-        print_cost(report["cost"])
-    else:
-        print_table(report["results"])
-        print_aims(report["aims"])
+    options.show(report)
     for note in report["notes"]:
         print(note)
     return 0

@@ -57,7 +57,8 @@ _Noreturn static void usage(FILE *out, const char *program, const char *what)
             "them in this process; else two processes or guests play one\n"
             "each, with another channel to agree on what is done.\n\n"
             "  -n ROUNDS  of ping-pong (20000)\n"
-            "  -q MS      what is not there after so long will not come (40)\n",
+            "  -q MS      what is not there after so long will not come (40)\n"
+            "  -c         the ends are on two chips\n",
             program, program, what);
     exit(out == stdout ? 0 : 2);
 }
@@ -73,7 +74,10 @@ void contract_parse(int argc, char **argv, const char *what)
     for (; next + 1 < argc && argv[next][0] == '-'; next += 2) {
         unsigned value = (unsigned)strtoul(argv[next + 1], NULL, 10);
 
-        if (strcmp(argv[next], "-n") == 0) {
+        if (strcmp(argv[next], "-c") == 0) {
+            contract.chips = true;
+            next--;
+        } else if (strcmp(argv[next], "-n") == 0) {
             contract.rounds = value;
         } else if (strcmp(argv[next], "-q") == 0) {
             contract.quiet_ms = (int)value;
@@ -289,6 +293,29 @@ int far_serve(void)
     }
     NvSciIpcDeinit();
     return 0;
+}
+
+void frame_here(NvSciIpcEndpoint near_end)
+{
+    if (contract.chips) {
+        check_equal(wait_events(near_end, READ | RESET) & RESET, 0);
+    }
+}
+
+void frame_there(void)
+{
+    int64_t end = now_us() + PATIENCE_MS * 1000LL;
+
+    while (contract.chips) {
+        uint32_t events = far_ok(FAR_GET_EVENT, 0);
+
+        check_equal(events & RESET, 0);
+        if (events & READ) {
+            return;
+        }
+        check(now_us() < end);
+        far_ok(FAR_READABLE, 200);
+    }
 }
 
 void settle(NvSciIpcEndpoint near_end)

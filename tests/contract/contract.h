@@ -42,6 +42,7 @@ struct contract {
     const char *control_far;
     unsigned rounds;
     int quiet_ms;
+    bool chips;         /* the ends are on two chips */
 };
 extern struct contract contract;
 
@@ -100,6 +101,14 @@ void far_begin(void);
 void far_finish(void);
 /* The far end's whole life. */
 int far_serve(void);
+
+/*
+ * Frames between chips are carried: what one end has written is at the other
+ * one soon, elsewhere at once. These two wait for a frame to be there, if it
+ * is carried.
+ */
+void frame_here(NvSciIpcEndpoint near_end);
+void frame_there(void);
 
 /* Waits until both ends had CONN_EST, and no notification is under way. */
 void meet(NvSciIpcEndpoint near_end);

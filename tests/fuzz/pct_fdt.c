@@ -5,6 +5,7 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pct.h"
 #include "pct_fdt.h"
@@ -41,9 +42,11 @@ static void use(const struct pct *pct)
     static struct pct_layout layout;
     static struct pct_view view;
     static struct pct again;
+    static struct pct c2c;
     static uint8_t page[IVC_INFO_PAGE_SIZE];
     static _Alignas(8) uint8_t blob[PCT_FDT_MAX_SIZE];
     char error[128];
+    uint32_t nr_c2c = 0;
     uint64_t digest;
     long size;
 
@@ -54,12 +57,24 @@ static void use(const struct pct *pct)
         must(pct_info_write(pct, &layout, &view, 0, 0, 0x10000, page,
                             sizeof(page)));
     }
+    digest = layout.digest;
+    for (uint32_t partition = 0; partition < PCT_MAX_NUM_GUESTS; partition++) {
+        pct_c2c_table(pct, partition, &c2c);
+        pct_layout(&c2c, &layout);
+        pct_view(&c2c, &layout, partition, &view);
+        must(view.nr_slots == c2c.nr_queues);
+        must(pct_info_write(&c2c, &layout, &view, 0, 0, 0x10000, page,
+                            sizeof(page)));
+        nr_c2c += c2c.nr_queues;
+    }
+    must(nr_c2c == pct->nr_c2c);
     size = pct_to_fdt(pct, blob, sizeof(blob));
     must(size > 0);
     must(pct_from_fdt(blob, size, &again, error, sizeof(error)) == 0);
-    digest = layout.digest;
     pct_layout(&again, &layout);
     must(layout.digest == digest);
+    must(again.nr_c2c == pct->nr_c2c &&
+         memcmp(again.c2c, pct->c2c, sizeof(again.c2c)) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
-from vm_support import CHECKOUT, VSOC, Steps, soc_text
+from contract_programs import Programs
+from vm_support import CHECKOUT, VSOC, Steps, chips_text, soc_text
 from vsoclib import artifacts, config, process
 from vsoclib.errors import VsocError
 from vsoclib.soc import Soc, down
@@ -52,6 +53,12 @@ def steps(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def programs(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Programs:
+    """The contract tests' programs."""
+    return Programs(tmp_path_factory.mktemp("contract"))
+
+
+@pytest.fixture(scope="session")
 def started(cache: Path, tmp_path_factory: pytest.TempPathFactory,
             steps: Path) -> Iterator[Soc]:
     """The SoC that most tests use."""
@@ -61,9 +68,18 @@ def started(cache: Path, tmp_path_factory: pytest.TempPathFactory,
         yield soc
 
 
-@pytest.fixture
-def soc(started: Soc) -> Iterator[Soc]:
-    """The SoC for one test: both guests up, none of an earlier test's programs in them."""
+@pytest.fixture(scope="module")
+def started_chips(cache: Path, tmp_path_factory: pytest.TempPathFactory,
+                  steps: Path) -> Iterator[Soc]:
+    """Two SoCs, and a link between their chips."""
+    path = tmp_path_factory.mktemp("chips") / "soc.toml"
+    path.write_text(chips_text(path.parent, files=[f"{steps}:/usr/bin/steps"]))
+    with Soc.new(config.load(path)) as soc:
+        yield soc
+
+
+def for_one_test(started: Soc) -> Iterator[Soc]:
+    """All guests up, none of an earlier test's programs in them."""
     for machine in started.machines.values():
         if not machine.running():
             machine.start(bound=True)
@@ -77,7 +93,18 @@ def soc(started: Soc) -> Iterator[Soc]:
 
 
 @pytest.fixture
-def run_steps(soc: Soc) -> Iterator[Callable[..., Steps]]:
+def soc(started: Soc) -> Iterator[Soc]:
+    """The SoC for one test."""
+    yield from for_one_test(started)
+
+
+@pytest.fixture
+def chips(started_chips: Soc) -> Iterator[Soc]:
+    """The two SoCs for one test."""
+    yield from for_one_test(started_chips)
+
+
+def running_steps(soc: Soc) -> Iterator[Callable[..., Steps]]:
     """Starts the peer program in a guest."""
     running: list[Steps] = []
 
@@ -87,3 +114,15 @@ def run_steps(soc: Soc) -> Iterator[Callable[..., Steps]]:
     yield start
     for each in running:
         each.stop()
+
+
+@pytest.fixture
+def run_steps(soc: Soc) -> Iterator[Callable[..., Steps]]:
+    """Starts the peer program in a guest of the SoC."""
+    yield from running_steps(soc)
+
+
+@pytest.fixture
+def run_chips(chips: Soc) -> Iterator[Callable[..., Steps]]:
+    """Starts the peer program in a guest of the two SoCs."""
+    yield from running_steps(chips)

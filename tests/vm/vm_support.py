@@ -18,6 +18,8 @@ from vsoclib.machine import Machine  # noqa: E402
 
 PLATFORM = CHECKOUT / "pct/platforms/generic/platform_config.h"
 
+CHIPS = CHECKOUT / "pct/platforms/two-chips"
+
 SHARED_CFG = """
 INTER_VM ivc_test  255
 INTER_VM ivc_odd   260
@@ -29,6 +31,15 @@ INTER_THREAD thread_a thread_b 64 1536
 LOOPBACK_CFG = """
 INTER_VM loopback_tx 256
 INTER_VM loopback_rx 257
+"""
+
+# Between the GUEST_VMs of the two chips; a's device 6 is b's 7.
+CHIP_CFG = """
+INTER_CHIP chip_test 5
+INTER_CHIP chip_odd  {odd}
+INTER_CHIP chip_one  8
+INTER_CHIP chip_big  9
+INTER_VM   ivc_test  255
 """
 
 ANSWER = 0.02       # seconds between two looks at what the peer program says
@@ -53,6 +64,23 @@ partition = "GID_UPDATE"
 cfg = "update.cfg"
 files = [{listed}]
 """
+
+
+def chips_text(folder: Path, files: Sequence[str] = (), name: str = "chips") -> str:
+    """A soc.toml for two SoCs of one guest each and a link between them, a.guest and b.guest."""
+    listed = ", ".join(f'"{each}"' for each in files)
+    text = f'name = "{name}"\n'
+    for chip, odd in ("a", 6), ("b", 7):
+        (folder / f"{chip}.cfg").write_text(CHIP_CFG.format(odd=odd))
+        text += f"""
+[soc.{chip}]
+pct = "{CHIPS}/chip-{chip}/platform_config.h"
+[soc.{chip}.vm.guest]
+partition = "GID_GUEST_VM"
+cfg = "{chip}.cfg"
+files = [{listed}]
+"""
+    return text + '[link.0]\nends = ["a.guest", "b.guest"]\n'
 
 
 class Steps:

@@ -11,6 +11,7 @@
  * - all that an application sent before it closed or died is read by the other
  *   one, and before its CONN_RESET, unless that one reset or closed, or the link
  *   was cut;
+ * - a cut link is told as an error, once, at the latest with CONN_RESET;
  * - in the end both are connected, frames flow both ways, also for who waits to
  *   be woken and a device that acts only when it is, and all is at rest.
  */
@@ -61,6 +62,8 @@ struct chip {
     unsigned from;              /* the peer's connection that is read; 0: none */
     unsigned next;              /* the frame that must come next */
     unsigned received;          /* in all */
+    bool owes_error;            /* connected when the link was cut */
+    unsigned cuts;              /* that ended a session, and were not told */
 
     /* the device */
     struct c2c_channel *channel;
@@ -218,6 +221,8 @@ static void cut_link(void)
     note("\ncut ");
     excuse_all();
     for (unsigned i = 0; i < 2; i++) {
+        chips[i].owes_error = chips[i].connected && chips[i].channel->agreed;
+        chips[i].cuts += chips[i].channel->agreed;
         g_byte_array_set_size(chips[i].wire, 0);
         c2c_channel_cut(chips[i].channel, HV_C2C_ERROR_LINK);
     }
@@ -297,6 +302,7 @@ static struct far_status chip_far_status(struct link *link)
     return (struct far_status) {
         .gone = (status & HV_IVC_STATE_MASK) == HV_IVC_STATE_GONE,
         .generation = status >> HV_IVC_GEN_SHIFT,
+        .errors = status >> HV_IVC_ERRORS_SHIFT & HV_IVC_ERRORS_MASK,
     };
 }
 
@@ -353,6 +359,7 @@ static void excuse_outgoing(struct chip *chip)
 static void lose_connection(struct chip *chip)
 {
     chip->connected = false;
+    chip->owes_error = false;
     chip->from = 0;
     chip->next = 0;
 }
@@ -396,17 +403,35 @@ static void app_end(struct chip *chip, bool dies)
     lose_connection(chip);
 }
 
+/* ASYNC_ERROR, if it was there, is taken out of the events. */
+static uint32_t take_errors(struct chip *chip, uint32_t events)
+{
+    uint32_t errors = endpoint_take_errors(chip->endpoint);
+
+    if ((events & NV_SCI_IPC_EVENT_ASYNC_ERROR) == 0) {
+        CHECK(errors == 0);
+        return events;
+    }
+    CHECK(errors == HV_C2C_ERROR_LINK);
+    CHECK(chip->cuts > 0);
+    chip->cuts--;
+    chip->owes_error = false;
+    return events & ~(uint32_t)NV_SCI_IPC_EVENT_ASYNC_ERROR;
+}
+
 static uint32_t app_look(struct chip *chip)
 {
     uint32_t events = endpoint_get_event(chip->endpoint);
 
     note("%u look %x ", chip->side, events);
+    events = take_errors(chip, events);
     chip->awake = (events & ~(uint32_t)(NV_SCI_IPC_EVENT_WRITE |
                                         NV_SCI_IPC_EVENT_WRITE_EMPTY)) != 0;
     if (events & NV_SCI_IPC_EVENT_CONN_RESET) {
         struct sent *sent = read_connection(chip);
 
         CHECK(chip->connected);
+        CHECK(!chip->owes_error);
         CHECK(!sent || sent->excused || chip->next == sent->frames);
         lose_connection(chip);
         CHECK(!(events & NV_SCI_IPC_EVENT_READ));

@@ -38,6 +38,27 @@ void table_good(struct pct *pct)
     pct->queues[3].use_msi = true;
 }
 
+void table_add_c2c(struct pct *pct, uint32_t device, uint32_t owner,
+                   uint32_t remote, uint32_t nframes, uint32_t frame_size)
+{
+    g_assert_cmpuint(pct->nr_c2c, <, PCT_MAX_NUM_C2C);
+    pct->c2c[pct->nr_c2c++] = (struct pct_c2c){
+        .device = device,
+        .owner = owner,
+        .remote = remote,
+        .nframes = nframes,
+        .frame_size = frame_size,
+    };
+}
+
+void table_chip(struct pct *pct)
+{
+    table_good(pct);
+    table_add_c2c(pct, 5, 2, 5, 64, 1536);
+    table_add_c2c(pct, 6, 2, 7, 13, 320);
+    table_add_c2c(pct, 10, 3, 10, 16, 24576);
+}
+
 void table_assert_equal(const struct pct *a, const struct pct *b)
 {
     g_assert_cmpuint(a->nr_partitions, ==, b->nr_partitions);
@@ -56,6 +77,17 @@ void table_assert_equal(const struct pct *a, const struct pct *b)
         g_assert_cmpuint(x->nframes, ==, y->nframes);
         g_assert_cmpuint(x->frame_size, ==, y->frame_size);
         g_assert_cmpint(x->use_msi, ==, y->use_msi);
+    }
+    g_assert_cmpuint(a->nr_c2c, ==, b->nr_c2c);
+    for (uint32_t i = 0; i < a->nr_c2c; i++) {
+        const struct pct_c2c *x = &a->c2c[i];
+        const struct pct_c2c *y = &b->c2c[i];
+
+        g_assert_cmpuint(x->device, ==, y->device);
+        g_assert_cmpuint(x->owner, ==, y->owner);
+        g_assert_cmpuint(x->remote, ==, y->remote);
+        g_assert_cmpuint(x->nframes, ==, y->nframes);
+        g_assert_cmpuint(x->frame_size, ==, y->frame_size);
     }
 }
 
@@ -80,5 +112,12 @@ void table_random(struct pct *pct, GRand *rand, uint32_t count)
         table_add(pct, id + 1, a, b, nframes, frame_size);
         pct->queues[pct->nr_queues - 1].use_msi = g_rand_boolean(rand);
         id += 2;
+    }
+    for (int i = g_rand_int_range(rand, 0, PCT_MAX_NUM_C2C + 1); i > 0; i--) {
+        table_add_c2c(pct, pct->nr_c2c * 6 + g_rand_int_range(rand, 0, 6),
+                      g_rand_int_range(rand, 2, 5),
+                      g_rand_int_range(rand, 0, PCT_C2C_MAX_DEVICE + 1),
+                      g_rand_int_range(rand, 1, 100),
+                      64 * g_rand_int_range(rand, 1, 100));
     }
 }

@@ -295,6 +295,135 @@ static void test_memory_largest(void)
     g_assert_cmpuint(pct_check(&pct, UINT64_C(1) << 40, NULL, 0), ==, 1);
 }
 
+static void test_c2c_good(void)
+{
+    table_chip(&pct);
+    assert_good();
+    /* They take no shared memory. */
+    g_assert_cmpuint(pct_check(&pct, 10 * 0x10000, NULL, 0), ==, 0);
+}
+
+static void test_c2c_count(void)
+{
+    table_good(&pct);
+    for (uint32_t device = 0; device < 16; device++) {
+        table_add_c2c(&pct, device, 2, device, 1, 64);
+    }
+    assert_good();
+    pct.nr_c2c = 17;
+    assert_fault(PCT_RULE_C2C_COUNT, 0, 17,
+                 "rule c2c-count: 17 c2c devices; give at most 16");
+    pct.nr_c2c = UINT32_MAX;
+    assert_fault(PCT_RULE_C2C_COUNT, 0, UINT32_MAX,
+                 "rule c2c-count: 4294967295 c2c devices; give at most 16");
+}
+
+static void test_c2c_device(void)
+{
+    table_chip(&pct);
+    pct.c2c[0].device = 0;
+    pct.c2c[2].device = 99;
+    assert_good();
+    pct.c2c[2].device = 100;
+    assert_fault(PCT_RULE_C2C_DEVICE, 2, 100, "c2c device 100: rule "
+                 "c2c-device: 100 is too large; use a number from 0 to 99");
+}
+
+static void test_c2c_twice(void)
+{
+    table_chip(&pct);
+    pct.c2c[1].device = 5;
+    assert_fault(PCT_RULE_C2C_TWICE, 1, 5, "c2c device 5: rule c2c-twice: "
+                 "number 5 is given twice; give each device its own");
+    pct.c2c[1].device = 4;
+    assert_fault(PCT_RULE_C2C_TWICE, 1, 5, "c2c device 4: rule c2c-twice: it "
+                 "stands after 5; order devices by number");
+}
+
+static void test_c2c_owner(void)
+{
+    table_chip(&pct);
+    pct.c2c[0].owner = 7;
+    assert_fault(PCT_RULE_C2C_OWNER, 0, 7, "c2c device 5: rule c2c-owner: 7 "
+                 "is no partition; use one of GID_A (2), GID_B (3), "
+                 "GID_C (4)");
+    /* Partition 0 is one if there is one. */
+    pct.c2c[0].owner = 0;
+    g_assert_cmpuint(pct_check(&pct, 0, NULL, 0), ==, 1);
+    pct.partitions[2].id = 0;
+    pct.nr_queues = 3;
+    assert_good();
+}
+
+static void test_c2c_remote(void)
+{
+    table_chip(&pct);
+    pct.c2c[0].remote = 0;
+    pct.c2c[1].remote = 99;
+    pct.c2c[2].remote = 99;
+    assert_good();
+    pct.c2c[1].remote = 100;
+    assert_fault(PCT_RULE_C2C_REMOTE, 1, 100, "c2c device 6: rule c2c-remote: "
+                 "100 is too large; use the far chip's device number, from 0 "
+                 "to 99");
+}
+
+static void test_c2c_nframes(void)
+{
+    table_chip(&pct);
+    pct.c2c[0].nframes = 1;
+    assert_good();
+    pct.c2c[0].nframes = 0;
+    assert_fault(PCT_RULE_C2C_NFRAMES, 0, 0,
+                 "c2c device 5: rule nframes: 0 frames; use at least 1");
+}
+
+static void test_c2c_frame_size(void)
+{
+    table_chip(&pct);
+    pct.c2c[0].frame_size = 0;
+    assert_fault(PCT_RULE_C2C_FRAME_SIZE, 0, 0, "c2c device 5: rule "
+                 "frame-size: 0 bytes; use a multiple of 64");
+    pct.c2c[0].frame_size = 1500;
+    assert_fault(PCT_RULE_C2C_FRAME_SIZE, 0, 1500, "c2c device 5: rule "
+                 "frame-size: 1500 is not a multiple of 64; use 1536");
+    /* No advice that would break the next rule. */
+    pct.c2c[0].frame_size = UINT32_MAX;
+    assert_fault(PCT_RULE_C2C_FRAME_SIZE, 0, UINT32_MAX, "c2c device 5: rule "
+                 "frame-size: 4294967295 is not a multiple of 64; use "
+                 "1048576");
+}
+
+static void test_c2c_size(void)
+{
+    table_chip(&pct);
+    pct.c2c[0].frame_size = 0x100000;
+    pct.c2c[0].nframes = 63;
+    assert_good();
+    /* 64 MiB of frames, and the header is too much. */
+    pct.c2c[0].nframes = 64;
+    assert_fault(PCT_RULE_C2C_SIZE, 0, 0x4000000, "c2c device 5: rule "
+                 "c2c-size: 64 * 1048576 + 128 bytes are 67108992, more than "
+                 "67108864; use at most 63 frames of that size");
+    pct.c2c[0].frame_size = 64;
+    pct.c2c[0].nframes = 0x100000 - 2;
+    assert_good();
+    pct.c2c[0].nframes++;
+    assert_fault(PCT_RULE_C2C_SIZE, 0, 0x4000000 - 64, "c2c device 5: rule "
+                 "c2c-size: 1048575 * 64 + 128 bytes are 67108928, more than "
+                 "67108864; use at most 1048574 frames of that size");
+    pct.c2c[0].frame_size = 0x100040;
+    pct.c2c[0].nframes = 1;
+    assert_fault(PCT_RULE_C2C_SIZE, 0, 0x100040, "c2c device 5: rule "
+                 "c2c-size: frames of 1048640 bytes; use at most 1048576");
+    /* Where the product wraps to something small. */
+    pct.c2c[0].frame_size = 0x100000;
+    pct.c2c[0].nframes = 0x1001;
+    assert_fault(PCT_RULE_C2C_SIZE, 0, UINT64_C(0x100100000), "c2c device 5: "
+                 "rule c2c-size: 4097 * 1048576 + 128 bytes are 4296016000, "
+                 "more than 67108864; use at most 63 frames of that size");
+}
+
 /* All faults are counted, and no more are stored than fit. */
 static void test_many(void)
 {
@@ -325,6 +454,10 @@ static void test_text_size(void)
     pct.queues[0].id = UINT32_MAX;
     g_assert_cmpint(pct_fault_text(&pct, &fault, said, sizeof(said)), <,
                     PCT_FAULT_TEXT_SIZE);
+    fault.rule = PCT_RULE_C2C_OWNER;
+    pct.c2c[0].device = UINT32_MAX;
+    g_assert_cmpint(pct_fault_text(&pct, &fault, said, sizeof(said)), <,
+                    PCT_FAULT_TEXT_SIZE);
     g_assert_cmpint(pct_fault_text(&pct, &fault, said, 10), >, 10);
     g_assert_cmpuint(strlen(said), ==, 9);
 }
@@ -351,6 +484,15 @@ int main(int argc, char **argv)
     g_test_add_func("/pct/check/loopback/geometry", test_loopback_geometry);
     g_test_add_func("/pct/check/memory", test_memory);
     g_test_add_func("/pct/check/memory/largest", test_memory_largest);
+    g_test_add_func("/pct/check/c2c/good", test_c2c_good);
+    g_test_add_func("/pct/check/c2c/count", test_c2c_count);
+    g_test_add_func("/pct/check/c2c/device", test_c2c_device);
+    g_test_add_func("/pct/check/c2c/twice", test_c2c_twice);
+    g_test_add_func("/pct/check/c2c/owner", test_c2c_owner);
+    g_test_add_func("/pct/check/c2c/remote", test_c2c_remote);
+    g_test_add_func("/pct/check/c2c/nframes", test_c2c_nframes);
+    g_test_add_func("/pct/check/c2c/frame-size", test_c2c_frame_size);
+    g_test_add_func("/pct/check/c2c/size", test_c2c_size);
     g_test_add_func("/pct/check/many", test_many);
     g_test_add_func("/pct/check/text-size", test_text_size);
     return g_test_run();

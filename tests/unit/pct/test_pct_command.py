@@ -17,6 +17,7 @@ TOP = Path(__file__).resolve().parents[3]
 DATA = TOP / "tests/data/pct"
 MK = DATA / "server-partitions.mk"
 GENERIC = TOP / "pct/platforms/generic/platform_config.h"
+TWO_CHIPS = TOP / "pct/platforms/two-chips"
 
 sys.path.insert(0, str(TOP / "scripts"))
 from vsoclib import pct  # noqa: E402
@@ -28,32 +29,52 @@ MAKEFILE = "server-partitions.mk"
 # else must be in it (the value, and what would be right). No others may come.
 BAD: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
     "bad-brace": [(f"{SOURCE}:7", "", "syntax", ("ends too early",))],
-    "bad-c2c-count": [(SOURCE, "", "c2c-count", ("17", "at most 16"))],
-    "bad-c2c-device": [(f"{SOURCE}:8", "c2c device 100", "c2c-device", ("100", "0 to 99"))],
-    "bad-c2c-device-far": [(f"{SOURCE}:8", "c2c device 5000", "c2c-device", ("5000", "0 to 99"))],
-    "bad-c2c-dot": [(f"{SOURCE}:8", "c2c device 5", "syntax", ("write .remote",))],
+    "bad-c2c-comma": [(f"{SOURCE}:13", "c2c device 5", "syntax", ("comma", ".remote"))],
+    "bad-c2c-count": [(SOURCE, "", "c2c-count", ("17 c2c devices", "at most 16"))],
+    "bad-c2c-device": [(f"{SOURCE}:12", "c2c device 100", "c2c-device", ("100", "0 to 99"))],
+    "bad-c2c-device-far": [(f"{SOURCE}:11", "c2c device 5000", "c2c-device", ("5000", "0 to 99"))],
+    "bad-c2c-device-negative": [(f"{SOURCE}:11", "c2c device -1", "c2c-device", ("-1", "0 to 99"))],
+    "bad-c2c-device-undefined": [
+        (f"{SOURCE}:11", "c2c device MY_DEVICE", "syntax", ("not defined",))],
+    "bad-c2c-dot": [(f"{SOURCE}:11", "c2c device 5", "syntax", ("write .remote",))],
+    "bad-c2c-frame-size-large": [
+        (f"{SOURCE}:11", "c2c device 5", "c2c-size", ("1048640 bytes", "at most 1048576"))],
     "bad-c2c-frame-size-odd": [
-        (f"{SOURCE}:8", "c2c device 5", "frame-size", ("1500", "use 1536"))],
-    "bad-c2c-frame-too-large": [
-        (f"{SOURCE}:8", "c2c device 5", "c2c-size", ("1048640", "at most 1048576"))],
-    "bad-c2c-member-twice": [(f"{SOURCE}:8", "c2c device 5", "member", (".remote", "twice"))],
+        (f"{SOURCE}:11", "c2c device 5", "frame-size", ("1500", "use 1536"))],
+    "bad-c2c-frame-size-string": [(f"{SOURCE}:11", "c2c device 5", "number", (".frame_size",))],
+    "bad-c2c-list": [(f"{SOURCE}:10", "", "member", (".devices", "write .device"))],
+    "bad-c2c-many": [
+        (f"{SOURCE}:6", "queue 255", "nframes", ("0 frames",)),
+        (f"{SOURCE}:11", "c2c device 5", "nframes", ("0 frames",)),
+        (f"{SOURCE}:11", "c2c device 5", "frame-size", ("1 is not", "use 64")),
+        (f"{SOURCE}:12", "c2c device 100", "c2c-device", ("100", "0 to 99")),
+        (f"{SOURCE}:12", "c2c device 100", "c2c-owner", ("9", "GID_UPDATE (3)"))],
+    "bad-c2c-member-of-queue": [
+        (f"{SOURCE}:11", "c2c device 5", "member", (".use_msi", "leave it out"))],
+    "bad-c2c-member-twice": [(f"{SOURCE}:11", "c2c device 5", "member", (".remote", "twice"))],
     "bad-c2c-member-unknown": [
-        (f"{SOURCE}:8", "c2c device 5", "member", (".use_msi", ".owner, .remote"))],
-    "bad-c2c-nframes-zero": [(f"{SOURCE}:8", "c2c device 5", "nframes", ("0 frames", "1"))],
-    "bad-c2c-number-negative": [
-        (f"{SOURCE}:8", "c2c device 5", "number", (".nframes is -1", "0 to"))],
-    "bad-c2c-owner": [
-        (f"{SOURCE}:8", "c2c device 5", "c2c-owner", ("9 is no partition", "GID_UPDATE (3)"))],
+        (f"{SOURCE}:11", "c2c device 5", "member", (".remotes", "write .remote"))],
+    "bad-c2c-nframes-missing": [(f"{SOURCE}:11", "c2c device 5", "nframes", ("0 frames",))],
+    "bad-c2c-nframes-negative": [
+        (f"{SOURCE}:11", "c2c device 5", "number", (".nframes is -1", "0 to"))],
     "bad-c2c-owner-missing": [
-        (f"{SOURCE}:8", "c2c device 5", "c2c-owner", ("missing", ".owner = GID_A"))],
+        (f"{SOURCE}:11", "c2c device 5", "c2c-owner", ("missing", ".owner = GID_A"))],
     "bad-c2c-owner-unknown-name": [
-        (f"{SOURCE}:8", "c2c device 5", "c2c-owner", ("'GID_UPDATES'", "write GID_UPDATE,"))],
-    "bad-c2c-remote": [(f"{SOURCE}:8", "c2c device 5", "c2c-remote", ("100", "0 to 99"))],
+        (f"{SOURCE}:11", "c2c device 5", "c2c-owner", ("'GID_GUEST'", "write GID_GUEST_VM,"))],
+    "bad-c2c-owner-unknown-number": [
+        (f"{SOURCE}:11", "c2c device 5", "c2c-owner", ("9 is no partition", "GID_GUEST_VM (2)"))],
+    "bad-c2c-owners-two": [
+        (f"{SOURCE}:11", "c2c device 5", "c2c-owner", ("more than one owner",))],
+    "bad-c2c-queue-in-it": [(f"{SOURCE}:11", "c2c device 255", "member", (".peers", ".owner"))],
+    "bad-c2c-remote": [(f"{SOURCE}:13", "c2c device 5", "c2c-remote", ("100", "0 to 99"))],
     "bad-c2c-remote-missing": [
-        (f"{SOURCE}:8", "c2c device 5", "c2c-remote", ("missing", ".remote = N"))],
+        (f"{SOURCE}:11", "c2c device 5", "c2c-remote", ("missing", ".remote = N"))],
+    "bad-c2c-remote-negative": [(f"{SOURCE}:11", "c2c device 5", "c2c-remote", ("-1", "0 to 99"))],
     "bad-c2c-size": [
-        (f"{SOURCE}:8", "c2c device 5", "c2c-size", ("67108992", "67108864", "at most 63"))],
-    "bad-c2c-twice": [(f"{SOURCE}:9", "c2c device 5", "c2c-twice", ("line 8", "its own"))],
+        (f"{SOURCE}:11", "c2c device 5", "c2c-size", ("64 * 1048576", "67108864", "63 frames"))],
+    "bad-c2c-twice": [
+        (f"{SOURCE}:13", "c2c device 5", "c2c-twice", ("number 5", "line 11", "its own"))],
+    "bad-c2c-twice-list": [(f"{SOURCE}:14", "", "member", (".c2c", "twice", "into one"))],
     "bad-comma": [(f"{SOURCE}:9", "queue 300", "syntax", ("comma", ".frame_size"))],
     "bad-comma-entry": [(f"{SOURCE}:7", "queue 301", "syntax", ("expected", "'['"))],
     "bad-comment": [(f"{SOURCE}:2", "", "syntax", ("unterminated comment",))],
@@ -82,6 +103,7 @@ BAD: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
         (f"{SOURCE}:8", "queue 600", "queue-id", ("600", "0 to 511")),
         (f"{SOURCE}:8", "queue 600", "peers", ("9", "GID_UPDATE (3)"))],
     "bad-member-of-board": [(f"{SOURCE}:8", "", "member", (".mempool", "leave it out"))],
+    "bad-member-of-c2c": [(f"{SOURCE}:6", "queue 300", "member", (".remote", "leave it out"))],
     "bad-member-twice": [(f"{SOURCE}:6", "queue 300", "member", (".nframes", "twice"))],
     "bad-member-unknown": [
         (f"{SOURCE}:6", "queue 300", "member", (".framesize", "write .frame_size"))],
@@ -129,7 +151,8 @@ BAD: dict[str, list[tuple[str, str, str, tuple[str, ...]]]] = {
     "bad-variable": [(SOURCE, "", "syntax", ("struct platform_config platform_config",))],
 }
 
-GOOD = ["good-512-queues", "good-c2c", "good-fragment", "good-guide", "good-include", "good-makefile"]
+GOOD = ["good-512-queues", "good-c2c", "good-c2c-fragment", "good-fragment", "good-guide",
+        "good-include", "good-makefile"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -220,6 +243,37 @@ def test_512_queues() -> None:
     assert table["nr_vectors"] == 64
 
 
+def test_c2c() -> None:
+    """By rising number; partition 0 and device 0 are not what was left out."""
+    with_c2c = pct.dump(DATA / "good-c2c" / SOURCE, MK)
+    assert with_c2c.pop("c2c") == [
+        {"device": 0, "owner": "GID_ZERO", "remote": 0, "nframes": 1, "frame_size": 64},
+        {"device": 5, "owner": "GID_GUEST_VM", "remote": 99, "nframes": 64, "frame_size": 1536},
+        {"device": 99, "owner": "GID_GUEST_VM", "remote": 99, "nframes": 63,
+         "frame_size": 0x100000}]
+    # They change nothing of what the QEMUs of a SoC share, its digest least of all.
+    without = pct.dump(DATA / "good-guide" / SOURCE, MK)
+    assert without.pop("c2c") == []
+    assert with_c2c == without
+
+
+def test_c2c_fragment() -> None:
+    table = pct.dump(DATA / "good-c2c-fragment" / SOURCE, MK)
+    assert table["c2c"] == [
+        {"device": 5, "owner": "GID_UPDATE", "remote": 7, "nframes": 4, "frame_size": 64}]
+    assert [queue["id"] for queue in table["queues"]] == [5]
+
+
+def test_c2c_text() -> None:
+    shown = vsoc("show", "--partitions", MK, DATA / "good-c2c" / SOURCE)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["c2c", "nframes", "frame_size", "remote", "owner"] in lines
+    assert ["5", "64", "1536", "99", "GID_GUEST_VM"] in lines
+    without = vsoc("show", "--partitions", MK, DATA / "good-guide" / SOURCE)
+    assert "c2c" not in without.stdout
+
+
 def test_makefile() -> None:
     """Conditionals, includes and references are make's; the environment has no say."""
     table = vsoc("show", "--json", DATA / "good-makefile" / SOURCE,
@@ -238,6 +292,19 @@ def test_generic_platform() -> None:
     assert queues[256]["area"] == queues[257]["area"]
     assert queues[256]["vector"] != queues[257]["vector"]
     assert any(queue["use_msi"] for queue in queues.values())
+
+
+def test_two_chips_platform() -> None:
+    """What the one has, the other has crosswise."""
+    ends = {}
+    for chip in ("a", "b"):
+        table = pct.dump(TWO_CHIPS / f"chip-{chip}" / SOURCE)
+        assert any(queue["id"] == 255 for queue in table["queues"])
+        ends[chip] = [(end["owner"], end["device"], end["remote"], end["nframes"],
+                       end["frame_size"]) for end in table["c2c"]]
+    assert len(ends["a"]) == 5
+    assert sorted((owner, remote, device, nframes, frame_size)
+                  for owner, device, remote, nframes, frame_size in ends["a"]) == sorted(ends["b"])
 
 
 # The command.
@@ -346,6 +413,33 @@ def test_blob_that_breaks_rules(tmp_path: Path) -> None:
         f"{bad}: queue 300: rule frame-size: 1500 is not a multiple of 64; use 1536",
         f"{bad}: queue 300: rule loopback: it is a loopback of GID_GUEST_VM, but its other end, "
         "queue 301, is not there; give both the peers {GID_GUEST_VM, GID_GUEST_VM}"]
+
+
+def test_blob_that_breaks_c2c_rules(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pct"
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", bad,
+                    DATA / "blobs/bad-c2c-rules.dts"], check=True)
+    assert pct.check(bad) == [
+        f"{bad}: c2c device 5: rule c2c-owner: 4 is no partition; use one of GID_GUEST_VM (2), "
+        "GID_UPDATE (3)",
+        f"{bad}: c2c device 5: rule c2c-remote: 100 is too large; use the far chip's device "
+        "number, from 0 to 99",
+        f"{bad}: c2c device 5: rule nframes: 0 frames; use at least 1",
+        f"{bad}: c2c device 5: rule frame-size: 1500 is not a multiple of 64; use 1536",
+        f"{bad}: c2c device 6: rule c2c-size: 64 * 1048576 + 128 bytes are 67108992, more than "
+        "67108864; use at most 63 frames of that size",
+        f"{bad}: c2c device 7: rule c2c-size: frames of 1048640 bytes; use at most 1048576",
+        f"{bad}: c2c device 100: rule c2c-device: 100 is too large; use a number from 0 to 99"]
+
+
+def test_c2c_blob(tmp_path: Path) -> None:
+    """Compiled from the source and by dtc, it is the same table."""
+    compiled, by_hand = tmp_path / "compiled.pct", tmp_path / "by-hand.pct"
+    pct.compile_table(TWO_CHIPS / "chip-a" / SOURCE, compiled)
+    assert pct.dump(compiled) == pct.dump(TWO_CHIPS / "chip-a" / SOURCE)
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", by_hand,
+                    DATA / "blobs/good-c2c.dts"], check=True)
+    assert [end["device"] for end in pct.dump(by_hand)["c2c"]] == [5, 6, 10]
 
 
 def test_blob_that_is_damaged(blob: Path) -> None:

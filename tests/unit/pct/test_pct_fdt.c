@@ -29,6 +29,8 @@ static void test_round_trip(void)
 
     table_good(&pct);
     assert_round_trip();
+    table_chip(&pct);
+    assert_round_trip();
     for (int round = 0; round < 50; round++) {
         table_random(&pct, rand, 2 * g_rand_int_range(rand, 1, 257));
         assert_round_trip();
@@ -36,7 +38,7 @@ static void test_round_trip(void)
     g_rand_free(rand);
 }
 
-/* The largest table: 512 queues, 16 partitions with the longest names. */
+/* The largest table: 512 queues, 16 partitions with the longest names, c2c. */
 static void test_largest(void)
 {
     memset(&pct, 0, sizeof(pct));
@@ -49,7 +51,28 @@ static void test_largest(void)
         table_add(&pct, id, 0, 15, 1, 64);
         pct.queues[id].use_msi = true;
     }
+    for (uint32_t device = 0; device < PCT_MAX_NUM_C2C; device++) {
+        table_add_c2c(&pct, 84 + device, 0, 99, 1, 64);
+    }
     assert_round_trip();
+}
+
+/*
+ * Tables that have been compiled stay what they are, byte for byte: who has no
+ * channel to another chip need not know of them.
+ */
+static void test_golden(void)
+{
+    long size;
+    char *sum;
+
+    table_good(&pct);
+    size = pct_to_fdt(&pct, blob, sizeof(blob));
+    g_assert_cmpint(size, ==, 938);
+    sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, blob, size);
+    g_assert_cmpstr(sum, ==, "ea764d7df3119005e69e5f74203ff7c07516a7b10b1d3f1"
+                    "03448f4773e658d64");
+    g_free(sum);
 }
 
 static void test_same_bytes(void)
@@ -57,7 +80,7 @@ static void test_same_bytes(void)
     static _Alignas(8) uint8_t again[8192];
     long size;
 
-    table_good(&pct);
+    table_chip(&pct);
     size = pct_to_fdt(&pct, blob, sizeof(blob));
     memset(again, 0xa5, sizeof(again));
     g_assert_cmpint(pct_to_fdt(&pct, again, sizeof(again)), ==, size);
@@ -74,35 +97,55 @@ static void test_too_small(void)
     }
 }
 
+/* More than the model holds is not written. */
+static void test_too_many(void)
+{
+    table_chip(&pct);
+    pct.nr_c2c = PCT_MAX_NUM_C2C + 1;
+    g_assert_cmpint(pct_to_fdt(&pct, blob, sizeof(blob)), ==, -1);
+    table_chip(&pct);
+    pct.nr_queues = PCT_MAX_NUM_IVC_QUEUES + 1;
+    g_assert_cmpint(pct_to_fdt(&pct, blob, sizeof(blob)), ==, -1);
+    table_chip(&pct);
+    pct.nr_partitions = PCT_MAX_NUM_GUESTS + 1;
+    g_assert_cmpint(pct_to_fdt(&pct, blob, sizeof(blob)), ==, -1);
+}
+
 /* Nodes in any order give the same model. */
 static void test_order(void)
 {
     struct pct_queue queue;
     struct pct_partition partition;
+    struct pct_c2c c2c;
     long size;
 
-    table_good(&pct);
+    table_chip(&pct);
     queue = pct.queues[0];
     pct.queues[0] = pct.queues[4];
     pct.queues[4] = queue;
     partition = pct.partitions[1];
     pct.partitions[1] = pct.partitions[2];
     pct.partitions[2] = partition;
+    c2c = pct.c2c[0];
+    pct.c2c[0] = pct.c2c[2];
+    pct.c2c[2] = c2c;
     size = pct_to_fdt(&pct, blob, sizeof(blob));
     g_assert_cmpint(pct_from_fdt(blob, size, &back, error, sizeof(error)), ==,
                     0);
-    table_good(&pct);
+    table_chip(&pct);
     table_assert_equal(&pct, &back);
 }
 
 /* What breaks a rule is read all the same: pct_check() has the say. */
 static void test_rule_breaker(void)
 {
-    table_good(&pct);
+    table_chip(&pct);
     pct.queues[0].frame_size = 1500;
     pct.queues[4].id = UINT32_MAX;
+    pct.c2c[1].owner = UINT32_MAX;
+    pct.c2c[2].device = UINT32_MAX;
     assert_round_trip();
-    g_assert_cmpuint(pct_check(&back, 0, NULL, 0), ==, 2);
+    g_assert_cmpuint(pct_check(&back, 0, NULL, 0), ==, 4);
 }
 
 /* One lie each, told of a good blob that has room to grow. */
@@ -116,6 +159,7 @@ static int node(const char *path)
 }
 
 #define QUEUE "/queues/queue@12c"
+#define DEVICE "/c2c/device@6"
 
 static void magic(void)
 {
@@ -300,6 +344,70 @@ static void name_empty(void)
                 0);
 }
 
+static void c2c_twice(void)
+{
+    int offset = fdt_add_subnode(blob, 0, "c2X");
+
+    fdt_setprop_u32(blob, offset, "#size-cells", 0);
+    fdt_setprop_u32(blob, node("/c2X"), "#address-cells", 1);
+    memcpy((char *)fdt_get_name(blob, node("/c2X"), NULL), "c2c", 3);
+}
+
+static void c2c_without_cells(void)
+{
+    fdt_delprop(blob, node("/c2c"), "#address-cells");
+}
+
+static void c2c_other_cells(void)
+{
+    fdt_setprop_u32(blob, node("/c2c"), "#address-cells", 2);
+}
+
+static void c2c_unknown_list_property(void)
+{
+    fdt_setprop_u32(blob, node("/c2c"), "link", 1);
+}
+
+static void c2c_no_owner(void)
+{
+    fdt_delprop(blob, node(DEVICE), "owner");
+}
+
+static void c2c_no_remote(void)
+{
+    fdt_delprop(blob, node(DEVICE), "remote");
+}
+
+static void c2c_no_reg(void)
+{
+    fdt_delprop(blob, node(DEVICE), "reg");
+}
+
+static void c2c_long_remote(void)
+{
+    fdt_setprop_u64(blob, node(DEVICE), "remote", 7);
+}
+
+static void c2c_empty_nframes(void)
+{
+    fdt_setprop(blob, node(DEVICE), "nframes", NULL, 0);
+}
+
+static void c2c_with_peers(void)
+{
+    fdt_setprop_u64(blob, node(DEVICE), "peers", 0);
+}
+
+static void c2c_with_msi(void)
+{
+    fdt_setprop(blob, node(DEVICE), "use-msi", NULL, 0);
+}
+
+static void node_in_c2c_device(void)
+{
+    fdt_add_subnode(blob, node(DEVICE), "more");
+}
+
 static void add_many(const char *list, const char *what, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -309,15 +417,20 @@ static void add_many(const char *list, const char *what, unsigned count)
         g_assert_cmpint(offset, >=, 0);
         g_assert_cmpint(fdt_setprop_u32(blob, offset, "reg", 0x1000 + i), ==,
                         0);
-        if (strcmp(what, "queue") == 0) {
-            g_assert_cmpint(fdt_setprop_u64(blob, offset, "peers", 0), ==, 0);
+        if (strcmp(what, "partition") == 0) {
+            g_assert_cmpint(fdt_setprop_string(blob, offset, "partition-name",
+                                               name), ==, 0);
+        } else {
             g_assert_cmpint(fdt_setprop_u32(blob, offset, "nframes", 1), ==,
                             0);
             g_assert_cmpint(fdt_setprop_u32(blob, offset, "frame-size", 64),
                             ==, 0);
-        } else {
-            g_assert_cmpint(fdt_setprop_string(blob, offset, "partition-name",
-                                               name), ==, 0);
+        }
+        if (strcmp(what, "queue") == 0) {
+            g_assert_cmpint(fdt_setprop_u64(blob, offset, "peers", 0), ==, 0);
+        } else if (strcmp(what, "device") == 0) {
+            g_assert_cmpint(fdt_setprop_u32(blob, offset, "owner", 2), ==, 0);
+            g_assert_cmpint(fdt_setprop_u32(blob, offset, "remote", 0), ==, 0);
         }
         g_free(name);
     }
@@ -331,6 +444,11 @@ static void too_many_queues(void)
 static void too_many_partitions(void)
 {
     add_many("/partitions", "partition", 16 - 3 + 1);
+}
+
+static void too_many_c2c_devices(void)
+{
+    add_many("/c2c", "device", 16 - 3 + 1);
 }
 
 static const struct damage {
@@ -382,6 +500,26 @@ static const struct damage {
     { "name-empty", name_empty, "'partition-name' is not a string" },
     { "too-many-queues", too_many_queues, "more than 512 queues" },
     { "too-many-partitions", too_many_partitions, "more than 16 partitions" },
+    { "c2c-twice", c2c_twice, "node /c2c: given twice" },
+    { "c2c-without-cells", c2c_without_cells,
+      "node /c2c: '#address-cells' is missing" },
+    { "c2c-other-cells", c2c_other_cells, "node /c2c: its cells" },
+    { "c2c-unknown-list-property", c2c_unknown_list_property,
+      "node /c2c: unknown property 'link'" },
+    { "c2c-no-owner", c2c_no_owner, "node /device@6: 'owner' is missing" },
+    { "c2c-no-remote", c2c_no_remote, "node /device@6: 'remote' is missing" },
+    { "c2c-no-reg", c2c_no_reg, "node /device@6: 'reg' is missing" },
+    { "c2c-long-remote", c2c_long_remote,
+      "node /device@6: 'remote' has 8 bytes, not 4" },
+    { "c2c-empty-nframes", c2c_empty_nframes,
+      "node /device@6: 'nframes' has 0 bytes, not 4" },
+    { "c2c-with-peers", c2c_with_peers,
+      "node /device@6: unknown property 'peers'" },
+    { "c2c-with-msi", c2c_with_msi,
+      "node /device@6: unknown property 'use-msi'" },
+    { "node-in-c2c-device", node_in_c2c_device, "node /more: unknown node" },
+    { "too-many-c2c-devices", too_many_c2c_devices,
+      "more than 16 c2c devices" },
 };
 
 /* In memory of exactly its size, so that ASan sees a byte read behind it. */
@@ -398,7 +536,7 @@ static void test_damage(gconstpointer data)
 {
     const struct damage *damage = data;
 
-    table_good(&pct);
+    table_chip(&pct);
     g_assert_cmpint(pct_to_fdt(&pct, blob, sizeof(blob)), >, 0);
     g_assert_cmpint(fdt_open_into(blob, blob, sizeof(blob) / 2), ==, 0);
     g_assert_cmpint(read_copy(sizeof(blob) / 2), ==, 0);
@@ -414,7 +552,7 @@ static void test_truncated(void)
 {
     long size;
 
-    table_good(&pct);
+    table_chip(&pct);
     size = pct_to_fdt(&pct, blob, sizeof(blob));
     g_assert_cmpint(read_copy(size), ==, 0);
     for (long cut = 0; cut < size; cut++) {
@@ -465,8 +603,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pct/fdt/round-trip", test_round_trip);
     g_test_add_func("/pct/fdt/largest", test_largest);
+    g_test_add_func("/pct/fdt/golden", test_golden);
     g_test_add_func("/pct/fdt/same-bytes", test_same_bytes);
     g_test_add_func("/pct/fdt/too-small", test_too_small);
+    g_test_add_func("/pct/fdt/too-many", test_too_many);
     g_test_add_func("/pct/fdt/order", test_order);
     g_test_add_func("/pct/fdt/rule-breaker", test_rule_breaker);
     g_test_add_func("/pct/fdt/truncated", test_truncated);

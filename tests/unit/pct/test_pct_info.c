@@ -123,6 +123,28 @@ static void test_third_partition(void)
     g_assert_cmpuint(get(24, 8), ==, 0);
 }
 
+/* A channel to another chip: its peer is the remote device, + 0x100. */
+static void test_c2c(void)
+{
+    static struct pct chip;
+    size_t at = 64 + 2 * 24 + 48;       /* slot 1: device 6 */
+
+    table_chip(&chip);
+    pct_c2c_table(&chip, 2, &pct);
+    pct_layout(&pct, &layout);
+    pct_view(&pct, &layout, 2, &view);
+    g_assert_true(pct_info_write(&pct, &layout, &view, AREAS, NOTI, 0x10000,
+                                 page, sizeof(page)));
+    g_assert_cmpuint(get(0, 4), ==, 2);
+    g_assert_cmpuint(get(64 + 24, 8), ==, AREAS + 0x40000);
+    g_assert_cmpuint(get(64 + 24 + 16, 4), ==, IVC_INFO_C2C_PEER + 7);
+    g_assert_cmpuint(get(at, 4), ==, 6);
+    g_assert_cmpuint(get(at + 4, 4), ==, 2);
+    g_assert_cmpuint(get(at + 8, 4), ==, IVC_INFO_C2C_PEER + 7);
+    g_assert_cmpuint(get(at + 12, 4), ==, 128 + 13 * 320);
+    g_assert_cmpuint(get(at + 32, 8), ==, NOTI + 0x10000);
+}
+
 /* The largest table fits; a byte less than needed does not, and is not used. */
 static void test_size(void)
 {
@@ -154,6 +176,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pct/info/queues", test_queues);
     g_test_add_func("/pct/info/msi", test_msi);
     g_test_add_func("/pct/info/third-partition", test_third_partition);
+    g_test_add_func("/pct/info/c2c", test_c2c);
     g_test_add_func("/pct/info/size", test_size);
     return g_test_run();
 }

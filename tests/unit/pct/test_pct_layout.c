@@ -219,10 +219,62 @@ static void test_digest(void)
     DIFFERS(strcpy(pct.partitions[0].name, "GID_X"));
 #undef DIFFERS
 
+    /* Channels to other chips take nothing of what the QEMUs share. */
+    table_chip(&pct);
+    g_assert_cmpuint(digest(), ==, same);
+    table_good(&pct);
+    g_assert_cmpuint(digest(), ==, same);
+
     /* What lies behind a name's end does not count. */
     table_good(&pct);
     pct.partitions[0].name[20] = 'x';
     g_assert_cmpuint(digest(), ==, same);
+}
+
+/* A partition's channels to other chips are placed as queues are. */
+static void test_c2c(void)
+{
+    static struct pct chip;
+
+    table_chip(&chip);
+    pct_c2c_table(&chip, 2, &pct);
+    g_assert_cmpuint(pct.nr_queues, ==, 2);
+    g_assert_cmpuint(pct.nr_c2c, ==, 0);
+    g_assert_cmpuint(pct.queues[0].id, ==, 5);
+    g_assert_cmpuint(pct.queues[0].peers[0], ==, 2);
+    g_assert_cmpuint(pct.queues[0].peers[1], ==, 0x105);
+    g_assert_cmpuint(pct.queues[1].id, ==, 6);
+    g_assert_cmpuint(pct.queues[1].peers[1], ==, 0x107);
+    g_assert_cmpuint(pct.queues[1].nframes, ==, 13);
+    g_assert_cmpuint(pct.queues[1].frame_size, ==, 320);
+    g_assert_false(pct.queues[1].use_msi);
+
+    pct_layout(&pct, &layout);
+    assert_view(2);
+    g_assert_cmpuint(view.nr_slots, ==, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        g_assert_cmpuint(view.slots[i].peer, ==, pct.queues[i].peers[1]);
+        g_assert_cmpuint(view.slots[i].far_queue, ==, i);
+        g_assert_true(view.slots[i].rx_first);
+    }
+    g_assert_cmpuint(view.slots[1].bar_offset, ==, 0x40000);
+    g_assert_cmpuint(view.bar_size, ==, 0x50000);
+}
+
+/* Who has no channel to another chip, or is not there, gets an empty table. */
+static void test_c2c_none(void)
+{
+    static struct pct chip;
+
+    table_chip(&chip);
+    for (uint32_t partition = 4; partition < 6; partition++) {
+        pct_c2c_table(&chip, partition, &pct);
+        g_assert_cmpuint(pct.nr_queues, ==, 0);
+        pct_layout(&pct, &layout);
+        assert_view(partition);
+        g_assert_cmpuint(view.nr_slots, ==, 0);
+        g_assert_cmpuint(view.bar_size, ==, 0);
+    }
 }
 
 int main(int argc, char **argv)
@@ -234,5 +286,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pct/layout/third-partition", test_third_partition);
     g_test_add_func("/pct/layout/stray-bits", test_stray_bits);
     g_test_add_func("/pct/layout/digest", test_digest);
+    g_test_add_func("/pct/layout/c2c", test_c2c);
+    g_test_add_func("/pct/layout/c2c/none", test_c2c_none);
     return g_test_run();
 }

@@ -14,6 +14,8 @@
  *   drain:TAG:FIRST    receive until CONN_RESET comes, at least one frame
  *   lost           CONN_RESET comes, and no frame before it
  *   again          after CONN_RESET: wait until CONN_EST came
+ *   errors:MASK    ASYNC_ERROR has come since the last time, and these bits are
+ *                  there; 0: it has not
  *   quiet:MS       nothing may arrive for so long
  *   empty          wait until all sent frames were read
  *   close, sleep:MS, hold (for ever), die (SIGKILL), limit:SECONDS (default 30)
@@ -34,7 +36,8 @@
 #include <nvsciipc.h>
 
 #define MAX_ENDPOINTS 8
-#define EDGES (NV_SCI_IPC_EVENT_CONN_EST | NV_SCI_IPC_EVENT_CONN_RESET)
+#define EDGES (NV_SCI_IPC_EVENT_CONN_EST | NV_SCI_IPC_EVENT_CONN_RESET | \
+               NV_SCI_IPC_EVENT_ASYNC_ERROR)
 
 struct end {
     char name[NVSCIIPC_MAX_ENDPOINT_NAME];
@@ -275,6 +278,18 @@ static void drain(uint32_t tag, uint32_t first, bool some)
            number - 1);
 }
 
+static void check_errors(uint32_t expected)
+{
+    bool told = (end->edges & NV_SCI_IPC_EVENT_ASYNC_ERROR) != 0;
+    uint32_t errors;
+
+    end->edges &= ~NV_SCI_IPC_EVENT_ASYNC_ERROR;
+    expect(NvSciIpcGetAsyncErrors(end->handle, &errors), "GetAsyncErrors");
+    if (errors != expected || told != (expected != 0)) {
+        fail("errors 0x%" PRIx32 ", %s", errors, told ? "told" : "not told");
+    }
+}
+
 static void quiet(long milliseconds)
 {
     double until = now() + (double)milliseconds / 1000;
@@ -384,6 +399,8 @@ static void run_step(void)
         expect(NvSciIpcResetEndpointSafe(end->handle), "ResetEndpoint");
     } else if (strcmp(w[0], "est") == 0 || strcmp(w[0], "again") == 0) {
         wait_edge(NV_SCI_IPC_EVENT_CONN_EST);
+    } else if (strcmp(w[0], "errors") == 0) {
+        check_errors(a);
     } else if (strcmp(w[0], "send") == 0) {
         send_frames(a, b, c);
     } else if (strcmp(w[0], "recv") == 0) {

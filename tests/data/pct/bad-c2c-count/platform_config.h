@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/* 17 channels to other chips. */
 const struct platform_config platform_config = {
-    .ivc = { .queue = {
-        [255] = { .peers = {GID_GUEST_VM, GID_UPDATE}, .nframes = 64, .frame_size = 1536 },
-    } },
+    .ivc = {
+        .queue = {
+            [255] = { .peers = {GID_GUEST_VM, GID_UPDATE}, .nframes = 64, .frame_size = 1536 },
+        },
+    },
     .c2c = {
         .device = {
-            [0 ... 16] = { .owner = GID_GUEST_VM, .remote = 1, .nframes = 1, .frame_size = 64 },
+            [0 ... 16] = { .owner = GID_GUEST_VM, .remote = 5, .nframes = 64, .frame_size = 1536 },
         },
     },
 };

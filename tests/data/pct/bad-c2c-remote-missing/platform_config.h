@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* No number of the far end; it must not become 0. */
 const struct platform_config platform_config = {
-    .ivc = { .queue = {
-        [255] = { .peers = {GID_GUEST_VM, GID_UPDATE}, .nframes = 64, .frame_size = 1536 },
-    } },
+    .ivc = {
+        .queue = {
+            [255] = { .peers = {GID_GUEST_VM, GID_UPDATE}, .nframes = 64, .frame_size = 1536 },
+        },
+    },
     .c2c = {
         .device = {
             [5] = { .owner = GID_GUEST_VM, .nframes = 64, .frame_size = 1536 },
