@@ -27,7 +27,7 @@
 
 /* In the page's order. */
 enum { Q_FIRST, Q_EVEN, Q_ODD, Q_SECOND };
-enum { C_FIRST, C_SECOND };
+enum { C_FIRST, C_SECOND };     /* the partition's own */
 
 static const struct pct table = {
     .nr_partitions = 2,
@@ -45,12 +45,12 @@ static const struct pct table = {
     },
     .nr_c2c = 3,
     .c2c = {
-        [C_FIRST] = { .device = 1, .owner = 1, .remote = 1, .nframes = 64,
-                      .frame_size = 1536 },
-        [C_SECOND] = { .device = 99, .owner = 1, .remote = 98, .nframes = 7,
-                       .frame_size = 192 },
+        { .device = 1, .owner = 1, .remote = 1, .nframes = 64,
+          .frame_size = 1536 },
         { .device = 5, .owner = 2, .remote = 5, .nframes = 1,
           .frame_size = 64 },
+        { .device = 99, .owner = 1, .remote = 98, .nframes = 7,
+          .frame_size = 192 },
     },
 };
 
