@@ -22,7 +22,7 @@ from .state import Folder, all_folders
 STATE = "soc.json"
 TABLE = "table.pct"             # these two have the SoC's prefix before their names
 TABLE_JSON = "table.json"
-LINK_TIMEOUT = 30.0             # for local links to come up once all guests answer
+LINK_TIMEOUT = 15.0             # for local links to come up once all guests answer
 LINK_POLL = 0.05
 
 Say = Callable[[str], None]
@@ -192,15 +192,20 @@ class Soc:
         self.links = [end.as_device() for end in self.ends]
         self._keep_state(config, made.qemu_python, bound)
 
+    def _has_queues(self, soc: SocConfig, vm: VmConfig) -> bool:
+        """Whether a VM needs hv-ivc: not if all that its partition has are channels to other
+        chips. Of a partition that the table does not have, hv-ivc says so best.
+        """
+        slots = [each["slots"] for each in self.chips[soc.name].table["partitions"]
+                 if vm.partition in (each["name"], str(each["id"]))]
+        return slots != [[]] or not any(end.vm == vm.name for end in self.ends)
+
     def _devices(self, soc: SocConfig, vm: VmConfig) -> list[str]:
         """QEMU's arguments for the queues of a VM, inside its SoC and to other ones."""
         ends = [end for end in self.ends if end.vm == vm.name]
         table = soc.prefix + TABLE
         words = []
-        # A partition that has links only has no use for the other device, which would refuse it.
-        slots = [each["slots"] for each in self.chips[soc.name].table["partitions"]
-                 if vm.partition in (each["name"], str(each["id"]))]
-        if slots != [[]] or not ends:
+        if self._has_queues(soc, vm):
             words = ["-chardev", f"socket,id=board,path={soc.prefix}{server.SOCKET}",
                      "-device", f"hv-ivc,id=ivc,chardev=board,pct={table},"
                                 f"partition={vm.partition}"]
@@ -210,7 +215,7 @@ class Soc:
 
     def _start_server(self, soc: SocConfig, program: Path, bound: bool) -> None:
         chip = self.chips[soc.name]
-        if not chip.table["queues"]:
+        if not any(self._has_queues(soc, vm) for vm in soc.vms):
             return
         chip.server = server.start(self.folder, soc, program, chip.table["total"],
                                    chip.table["nr_vectors"], bound)

@@ -12,6 +12,8 @@
  *                  frames with these numbers, each byte of them checked
  *   both:OUT:IN:COUNT  COUNT frames each way at once, with tags OUT and IN
  *   drain:TAG:FIRST    receive until CONN_RESET comes, at least one frame
+ *   rest:TAG:FIRST     the same, but there may be none
+ *   flood:TAG:FIRST    send until CONN_RESET comes
  *   lost           CONN_RESET comes, and no frame before it
  *   again          after CONN_RESET: wait until CONN_EST came
  *   errors:MASK    ASYNC_ERROR has come since the last time, and these bits are
@@ -138,7 +140,7 @@ static uint64_t word(uint32_t tag, uint32_t number, uint32_t index)
     return x ^ x >> 32;
 }
 
-static bool send_one(uint32_t tag, uint32_t number)
+static NvSciError write_one(uint32_t tag, uint32_t number)
 {
     uint32_t bytes = 0;
     NvSciError error;
@@ -149,13 +151,20 @@ static bool send_one(uint32_t tag, uint32_t number)
     }
     error = NvSciIpcWriteSafe(end->handle, end->frame, end->info.frame_size,
                               &bytes);
+    if (error == NvSciError_Success && bytes != end->info.frame_size) {
+        fail("wrote %" PRIu32 " bytes", bytes);
+    }
+    return error;
+}
+
+static bool send_one(uint32_t tag, uint32_t number)
+{
+    NvSciError error = write_one(tag, number);
+
     if (error == NvSciError_InsufficientMemory) {
         return false;
     }
     expect(error, "Write");
-    if (bytes != end->info.frame_size) {
-        fail("wrote %" PRIu32 " bytes", bytes);
-    }
     return true;
 }
 
@@ -246,8 +255,33 @@ static void both(uint32_t out, uint32_t in, uint32_t count)
     }
 }
 
+static void flood(uint32_t tag, uint32_t first)
+{
+    double deadline = now() + limit;
+    uint32_t number = first;
+
+    while (!(end->edges & NV_SCI_IPC_EVENT_CONN_RESET)) {
+        NvSciError error = write_one(tag, number);
+
+        if (error == NvSciError_Success) {
+            number++;
+            continue;
+        }
+        if (error != NvSciError_InsufficientMemory &&
+            error != NvSciError_ConnectionReset) {
+            expect(error, "Write");
+        }
+        look();
+        if (!end->edges && !(end->levels & NV_SCI_IPC_EVENT_WRITE)) {
+            wait_until(deadline);
+        }
+    }
+    end->edges &= ~NV_SCI_IPC_EVENT_CONN_RESET;
+    printf("flooded %" PRIu32 " frames\n", number - first);
+}
+
 /* Until CONN_RESET: the frames that the peer sent before it went away. */
-static void drain(uint32_t tag, uint32_t first, bool some)
+static void drain(uint32_t tag, uint32_t first, bool may, bool must)
 {
     double deadline = now() + limit;
     uint32_t number = first;
@@ -255,7 +289,7 @@ static void drain(uint32_t tag, uint32_t first, bool some)
     for (;;) {
         look();
         if (end->levels & NV_SCI_IPC_EVENT_READ) {
-            if (!some) {
+            if (!may) {
                 fail("a frame came");
             }
             while (end->levels & NV_SCI_IPC_EVENT_READ) {
@@ -271,7 +305,7 @@ static void drain(uint32_t tag, uint32_t first, bool some)
         wait_until(deadline);
     }
     end->edges &= ~NV_SCI_IPC_EVENT_CONN_RESET;
-    if (some && number == first) {
+    if (must && number == first) {
         fail("CONN_RESET came before any frame");
     }
     printf("drained %" PRIu32 " frames, last %" PRIu32 "\n", number - first,
@@ -408,9 +442,13 @@ static void run_step(void)
     } else if (strcmp(w[0], "both") == 0) {
         both(a, b, c);
     } else if (strcmp(w[0], "drain") == 0) {
-        drain(a, b, true);
+        drain(a, b, true, true);
+    } else if (strcmp(w[0], "rest") == 0) {
+        drain(a, b, true, false);
+    } else if (strcmp(w[0], "flood") == 0) {
+        flood(a, b);
     } else if (strcmp(w[0], "lost") == 0) {
-        drain(0, 0, false);
+        drain(0, 0, false, false);
     } else if (strcmp(w[0], "quiet") == 0) {
         quiet(a);
     } else if (strcmp(w[0], "empty") == 0) {
