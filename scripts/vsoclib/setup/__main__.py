@@ -26,6 +26,7 @@ _RESULT = _BUILD / "setup.json"
 _STATE = _BUILD / "setup.state"
 # All that a step reads, roughly: whole folders, whose files' times are looked at.
 _INPUTS = (
+    "capture",
     "guest-lib",
     "hw",
     "meson",

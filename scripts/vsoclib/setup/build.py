@@ -15,7 +15,7 @@ from .progress import Step, ninja_status
 
 # The driver's sources and the contracts they include, at the same relative paths.
 DRIVER_SOURCES = ("guest-lib/driver", "guest-lib/ivc", "hw/include", "pct")
-SDK_SOURCES = ("guest-lib", "hw", "meson", "pct")
+SDK_SOURCES = ("capture", "guest-lib", "hw", "meson", "pct")
 SDK_FILES = ("meson.build", "meson_options.txt")
 # For the guest: of the guest's suite. This machine's own is installed.
 LIBFDT = "libfdt-dev:arm64"
