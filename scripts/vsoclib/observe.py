@@ -13,7 +13,7 @@ from typing import Any, Mapping, Optional
 from . import reactor
 from .errors import StateError, VsocError
 from .machine import Ask, Machine
-from .soc import STATE, Soc
+from .soc import STATE, Chip, Soc
 from .state import Folder
 
 DEVICES = ("hv-ivc", "hv-c2c")      # QOM types that have the property `queues`
@@ -68,7 +68,7 @@ class End:
 class Channel:
     """A queue, a loopback pair or a channel to another chip, as its devices show it."""
 
-    name: str                       # "255", "256/257", "guest:c2c0:5"
+    name: str                       # "255", "256/257", "guest:c2c0:5"; of several SoCs "a:255"
     device: str                     # of the VM that showed it: "ivc", "c2c0"
     nframes: int
     frame_size: int
@@ -237,7 +237,6 @@ class Observer:
         self._patience = patience
         self._pending: dict[str, "concurrent.futures.Future[Answer]"] = {}
         self._before: dict[str, Channel] = {}
-        self.table: dict[str, Any] = {}
         self.name = folder.path.name
 
     def __enter__(self) -> "Observer":
@@ -249,8 +248,15 @@ class Observer:
 
     def look(self) -> "tuple[list[Look], list[Channel]]":
         """One look at all. Raises StateError when the SoC has ended."""
-        looks = self._looks()
-        found = channels(self.table, {look.vm: look for look in looks})
+        looks: list[Look] = []
+        found: list[Channel] = []
+        for chip, own in self._looks():
+            looks += own
+            for each in channels(chip.table, {look.vm: look for look in own}):
+                # A channel to another chip begins with its VM's name, which says it already.
+                if chip.prefix and not each.name.startswith(chip.prefix):
+                    each.name = f"{chip.name}:{each.name}"
+                found.append(each)
         for channel in found:
             if channel.name in self._before:
                 rate(channel, self._before[channel.name])
@@ -258,20 +264,25 @@ class Observer:
         self._before.update({channel.name: channel for channel in found if channel.known})
         return looks, found
 
-    def _looks(self) -> list[Look]:
+    def _looks(self) -> "list[tuple[Chip, list[Look]]]":
+        """By SoC."""
         soc = Soc.attach(self._folder)
         state = self._folder.read_json(STATE)
-        if state is None or not (soc.server or any(each.child for each in soc.machines.values())):
+        if state is None or not soc.running():
             raise StateError(f"{self.name} has ended; `vsoc up` starts it")
-        self.name, self.table = state["name"], soc.table
-        partitions = partition_names(soc.table, state["partitions"])
+        self.name = state["name"]
         for machine in soc.machines.values():
             # Who has not answered yet is not asked twice.
             if machine.running() and machine.name not in self._pending:
                 self._pending[machine.name] = machine.converse(_ask)
         deadline = time.monotonic() + self._patience
-        return [self._answer(machine, partitions[machine.name], deadline)
-                for machine in soc.machines.values()]
+        found = []
+        for chip in soc.chips.values():
+            partitions = partition_names(chip.table, state["partitions"])
+            found.append((chip, [self._answer(machine, partitions[machine.name], deadline)
+                                 for machine in soc.machines.values()
+                                 if soc.chip_of(machine.name) is chip]))
+        return found
 
     def _answer(self, machine: Machine, partition: str, deadline: float) -> Look:
         future = self._pending.get(machine.name)
