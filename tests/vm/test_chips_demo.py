@@ -39,13 +39,26 @@ def vsoc(*words: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
     return done
 
 
-def test_the_demo() -> None:
-    done = vsoc("demo", "--chips", "-n", "100")
-    for row in ROWS:
+def test_the_demo_and_a_channel_that_is_added(tmp_path: Path) -> None:
+    """The example with one line more in each table and each configuration."""
+    shutil.copytree(EXAMPLE, tmp_path / "1/2/example")
+    shutil.copytree(CHIPS, tmp_path / "pct/platforms/two-chips")
+    for chip, near, far in ("a", 11, 12), ("b", 12, 11):
+        table = tmp_path / f"pct/platforms/two-chips/chip-{chip}/platform_config.h"
+        mark = "            [5]"
+        table.write_text(table.read_text().replace(
+            mark, f"            [{near}] = {{ .owner = GID_GUEST_VM, .remote = {far}, "
+                  f".nframes = 8, .frame_size = 256 }},\n{mark}", 1))
+        with open(tmp_path / f"1/2/example/{chip}-guest.cfg", "a") as cfg:
+            cfg.write(f"INTER_CHIP my_channel {near}\n")
+    path = tmp_path / "1/2/example/soc.toml"
+    done = vsoc("demo", "-f", path, "-n", "100")
+    rows = [*ROWS, ("link guests: 11-12", "8 x 256", "a.guest:my_channel", "b.guest:my_channel")]
+    for row in rows:
         line = " +".join(map(re.escape, row))
         assert re.search(rf"^{line} +100 +100 +0 +\d+ +\d+ +\d+$", done.stdout, re.M), row
-    assert len(re.findall(r" 100 +100 +0 +\d+ +\d+ +\d+$", done.stdout, re.M)) == len(ROWS)
-    assert Folder.existing(EXAMPLE / "soc.toml") is None
+    assert len(re.findall(r" 100 +100 +0 +\d+ +\d+ +\d+$", done.stdout, re.M)) == len(rows)
+    assert Folder.existing(path) is None
 
 
 def test_run() -> None:
