@@ -16,17 +16,21 @@ struct resource;
 #define IVC_MAX_GUESTS 16	/* partition ids are below it */
 #define IVC_MAX_C2C 100		/* device numbers are below it */
 
-/* The two devices that there are: queues within the SoC, and to other chips. */
+#define IVC_MINORS (IVC_MAX_QUEUES + IVC_MAX_C2C)
+
+/* All that the two PCI devices differ in for us. */
 struct ivc_kind {
 	const char *name;	/* of a node, before its number */
 	unsigned int minor;	/* of number 0 */
 	u32 nr_ids;		/* numbers are below it */
 	u32 first_peer;		/* what the info page adds to the far end's */
 	u32 nr_peers;		/* the far end's are below it */
+	bool near_first;	/* the near end is always the first of peers[] */
 	u32 device_id;		/* what the register ID says */
 };
 
-#define IVC_MINORS (IVC_MAX_QUEUES + IVC_MAX_C2C)
+extern const struct ivc_kind ivc_kind_soc;	/* hv-ivc: within the SoC */
+extern const struct ivc_kind ivc_kind_chip;	/* hv-c2c: to other chips */
 
 /* One queue as this guest sees it. Checked, and constant from then on. */
 struct ivc_queue_info {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/ivc<id> and /dev/c2c<device>: open, mmap, poll, ioctl, sysfs. docs/specs/ioctls.md is the
- * specification.
+ * /dev/ivc<id> and /dev/c2c<device>: open, mmap, poll, ioctl, sysfs.
+ * docs/specs/ioctls.md is the specification.
  *
  * A node maps, notifies and waits; it looks at no byte of its queue. Its life:
  * the PCI device makes it and takes it away, and an open file keeps the memory

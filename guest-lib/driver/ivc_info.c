@@ -23,6 +23,26 @@
 #define PAGE_U32(field) le32_to_cpup((const __le32 *)&(field))
 #define PAGE_U64(field) le64_to_cpup((const __le64 *)&(field))
 
+const struct ivc_kind ivc_kind_soc = {
+	.name = "ivc",
+	.minor = 0,
+	.nr_ids = IVC_MAX_QUEUES,
+	.first_peer = 0,
+	.nr_peers = IVC_MAX_GUESTS,
+	.near_first = false,
+	.device_id = HV_IVC_ID,
+};
+
+const struct ivc_kind ivc_kind_chip = {
+	.name = "c2c",
+	.minor = IVC_MAX_QUEUES,
+	.nr_ids = IVC_MAX_C2C,
+	.first_peer = IVC_INFO_C2C_PEER,
+	.nr_peers = IVC_MAX_C2C,
+	.near_first = true,
+	.device_id = HV_C2C_ID,
+};
+
 static bool ivc_info_inside(const struct resource *bar, u64 start, u64 size)
 {
 	return size != 0 && start >= bar->start && start <= bar->end &&
@@ -43,7 +63,8 @@ static int ivc_info_ends(struct device *dev,
 		dev_err(dev, "queue %u: ids are below %u\n", id, kind->nr_ids);
 		return -EINVAL;
 	}
-	if (peers[0] != partition && peers[1] != partition) {
+	if (peers[0] != partition &&
+	    (kind->near_first || peers[1] != partition)) {
 		dev_err(dev, "queue %u: peers %u and %u, we are %u\n", id,
 			peers[0], peers[1], partition);
 		return -EINVAL;
@@ -58,6 +79,7 @@ static int ivc_info_ends(struct device *dev,
 		return -EINVAL;
 	}
 	queue->peer = peer - kind->first_peer;
+	/* Never of a channel to another chip: no partition is such a peer. */
 	queue->loopback = peers[0] == peers[1];
 	/* Of a loopback pair the even one receives in the first direction. */
 	queue->rx_first = queue->loopback ? id % 2 == 0 :
@@ -276,9 +298,14 @@ int ivc_info_parse(struct device *dev, const void *page, size_t size,
 			sizeof(*head));
 		return -EINVAL;
 	}
-	if (nr == 0 || nr > IVC_MAX_QUEUES) {
+	if (nr == 0 || nr > limits->kind->nr_ids) {
 		dev_err(dev, "%u queues, 1 to %u are possible\n", nr,
-			IVC_MAX_QUEUES);
+			limits->kind->nr_ids);
+		return -EINVAL;
+	}
+	if (limits->partition >= IVC_MAX_GUESTS) {
+		dev_err(dev, "partition %u, they are 0 to %u\n",
+			limits->partition, IVC_MAX_GUESTS - 1);
 		return -EINVAL;
 	}
 	/* areas[i] is that of queues[i]. */

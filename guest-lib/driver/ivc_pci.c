@@ -4,9 +4,8 @@
  * node a queue.
  *
  * docs/specs/hv-ivc.md and hv-c2c.md describe them, docs/specs/ioctls.md the
- * nodes.
- * Everything is managed by devres: the nodes go first, the vectors and BARs
- * they use after them.
+ * nodes. Everything is managed by devres: the nodes go first, the vectors and
+ * BARs they use after them.
  */
 #include <linux/io.h>
 #include <linux/module.h>
@@ -147,9 +146,9 @@ static int ivc_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return err;
 
 	nr_queues = readl(regs + HV_IVC_REG_NR_QUEUES);
-	if (nr_queues == 0 || nr_queues > IVC_MAX_QUEUES) {
+	if (nr_queues == 0 || nr_queues > kind->nr_ids) {
 		dev_err(dev, "%u queues, 1 to %u are possible\n", nr_queues,
-			IVC_MAX_QUEUES);
+			kind->nr_ids);
 		return -EINVAL;
 	}
 	ivc = devm_kzalloc(dev, struct_size(ivc, queues, nr_queues),
@@ -193,29 +192,11 @@ static int ivc_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
-static const struct ivc_kind ivc_pci_soc = {
-	.name = "ivc",
-	.minor = 0,
-	.nr_ids = IVC_MAX_QUEUES,
-	.first_peer = 0,
-	.nr_peers = IVC_MAX_GUESTS,
-	.device_id = HV_IVC_ID,
-};
-
-static const struct ivc_kind ivc_pci_chip = {
-	.name = "c2c",
-	.minor = IVC_MAX_QUEUES,
-	.nr_ids = IVC_MAX_C2C,
-	.first_peer = IVC_INFO_C2C_PEER,
-	.nr_peers = IVC_MAX_C2C,
-	.device_id = HV_C2C_ID,
-};
-
 static const struct pci_device_id ivc_pci_ids[] = {
 	{ PCI_DEVICE(HV_IVC_PCI_VENDOR_ID, HV_IVC_PCI_DEVICE_ID),
-	  .driver_data = (kernel_ulong_t)&ivc_pci_soc },
+	  .driver_data = (kernel_ulong_t)&ivc_kind_soc },
 	{ PCI_DEVICE(HV_IVC_PCI_VENDOR_ID, HV_C2C_PCI_DEVICE_ID),
-	  .driver_data = (kernel_ulong_t)&ivc_pci_chip },
+	  .driver_data = (kernel_ulong_t)&ivc_kind_chip },
 	{ }
 };
 MODULE_DEVICE_TABLE(pci, ivc_pci_ids);

@@ -136,18 +136,24 @@ NvSciError service_move(struct notifier *notifier, struct service *to)
     return error;
 }
 
-void service_put(struct service *service)
+/* The lock is held; it is given up. */
+static void unlock_and_put(struct service *service)
 {
-    pthread_mutex_lock(&service->lock);
     bool last = --service->users == 0;
-    pthread_mutex_unlock(&service->lock);
 
+    pthread_mutex_unlock(&service->lock);
     if (last) {
         close(service->epoll_fd);
         pthread_mutex_destroy(&service->lock);
         free(service->slots);
         free(service);
     }
+}
+
+void service_put(struct service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    unlock_and_put(service);
 }
 
 static int64_t now_us(void)
@@ -353,8 +359,7 @@ NvSciError service_wait(struct service *service,
 
     service->wait++;            /* nobody is wanted any more */
     service->waiting = false;
-    pthread_mutex_unlock(&service->lock);
-    service_put(service);
+    unlock_and_put(service);
     return error;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Endpoints: locks, events, bells, and the departure of a peer.
+ * Endpoints: events, bells, and the departure of a peer.
  *
  * "Rule N" is a rule of docs/specs/channel.md, "What our ends add"; the pure
  * part of them is the ring's.
@@ -8,7 +8,6 @@
 #include "ipc/endpoint.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,12 +23,6 @@ enum held {
     HELD_STALE,         /* the channel was reset since */
 };
 
-/* What a thread that moves frames one way needs to itself. */
-struct way {
-    pthread_mutex_t lock;
-    enum held held;
-};
-
 struct endpoint {
     struct ivc ivc;
     struct link link;
@@ -38,12 +31,13 @@ struct endpoint {
     NvSciEventService *service;
     struct native *native;
 
-    _Alignas(64) struct way tx;
+    /* For who sends. */
+    _Alignas(64) enum held tx_held;
 
-    /* From here on guarded by rx.lock, writers hold tx.lock as well. */
-    _Alignas(64) struct way rx;
+    /* From here on for who receives; writers send and receive. */
+    _Alignas(64) enum held rx_held;
 
-    /* A wake-up that brought nothing so far (rule 5). rx.lock suffices. */
+    /* A wake-up that brought nothing so far (rule 5). To receive suffices. */
     bool woken;
     /* The peer has departed; its frames may still lie here. So too. */
     bool departed;
@@ -52,7 +46,7 @@ struct endpoint {
     /* Who established is uncertain: a SYNC counts as a departure (rule 5). */
     bool uncertain;
 
-    /* Why the far end departed, if it was an error. rx.lock suffices. */
+    /* Why the far end departed, if it was an error. To receive suffices. */
     struct {
         bool watching;          /* `generation` was read since our Reset */
         uint32_t generation;
@@ -73,25 +67,13 @@ struct endpoint {
     bool quiet;                 /* no bells for frames */
 };
 
-static void lock_both(struct endpoint *ep)
-{
-    pthread_mutex_lock(&ep->tx.lock);
-    pthread_mutex_lock(&ep->rx.lock);
-}
-
-static void unlock_both(struct endpoint *ep)
-{
-    pthread_mutex_unlock(&ep->rx.lock);
-    pthread_mutex_unlock(&ep->tx.lock);
-}
-
 static void ring(struct endpoint *ep)
 {
     ep->link.backend->notify(&ep->link);
 }
 
 /*
- * rx.lock is held. No departure passes by here unseen, since the channel is
+ * No departure passes by here unseen, since the channel is
  * over for us only after such a look. What was before we took part is no news.
  */
 static struct far_status far_status(struct endpoint *ep)
@@ -134,8 +116,6 @@ int endpoint_open(struct endpoint **endpoint, const struct backend *backend,
         free(ep);
         return -EPROTO;
     }
-    pthread_mutex_init(&ep->tx.lock, NULL);
-    pthread_mutex_init(&ep->rx.lock, NULL);
     if (ivc_attach(&ep->ivc, ep->link.rx, ep->link.tx, ep->link.nframes,
                    ep->link.frame_size)) {
         ring(ep);
@@ -180,8 +160,6 @@ void endpoint_close(struct endpoint *ep, bool discard)
         ring(ep);
     }
     ep->link.backend->close(&ep->link);
-    pthread_mutex_destroy(&ep->tx.lock);
-    pthread_mutex_destroy(&ep->rx.lock);
     free(ep);
 }
 
@@ -205,8 +183,7 @@ static bool nothing_to_read(const struct endpoint *ep)
 }
 
 /*
- * Rule 5: is the peer still the one that we met? rx.lock is held, the channel
- * is up. The caller looks at the queue after this, not before: what the dead
+ * Rule 5: is the peer still the one that we met? The channel is up. The caller looks at the queue after this, not before: what the dead
  * sent was there before its death was to be seen.
  */
 static void look_for_departure(struct endpoint *ep)
@@ -222,7 +199,7 @@ static void look_for_departure(struct endpoint *ep)
 
 /*
  * Whether the established channel has come to its end: the peer wants a reset,
- * or has departed and nothing of it is left. Both locks are held.
+ * or has departed and nothing of it is left.
  */
 static bool is_over(struct endpoint *ep)
 {
@@ -280,8 +257,8 @@ static void make_sure(struct endpoint *ep)
 }
 
 /*
- * Takes the row of the table that is due, if any; the channel is not up. Both
- * locks are held. answer_only: an ACK that is there is not for the SYNC that
+ * Takes the row of the table that is due, if any; the channel is not up.
+ * answer_only: an ACK that is there is not for the SYNC that
  * we have only just published. Returns whether the bell is due.
  */
 static bool shake_hands(struct endpoint *ep, bool answer_only)
@@ -326,10 +303,10 @@ static bool shake_hands(struct endpoint *ep, bool answer_only)
 }
 
 /* The application has not advanced over a frame of the channel that ended. */
-static void mark_stale(struct way *way)
+static void mark_stale(enum held *held)
 {
-    if (way->held == HELD_FRAME) {
-        way->held = HELD_STALE;
+    if (*held == HELD_FRAME) {
+        *held = HELD_STALE;
     }
 }
 
@@ -338,19 +315,17 @@ static void forget_peer(struct endpoint *ep)
 {
     ep->departed = false;
     ep->announced = false;
-    mark_stale(&ep->tx);
-    mark_stale(&ep->rx);
+    mark_stale(&ep->tx_held);
+    mark_stale(&ep->rx_held);
 }
 
 void endpoint_reset(struct endpoint *ep)
 {
-    lock_both(ep);
     ivc_reset(&ep->ivc);
     if (!ep->ivc.up) {
         forget_peer(ep);
     }
     ivc_settle(&ep->ivc, ivc_peer_state(&ep->ivc));
-    unlock_both(ep);
     /* Also when nothing changed: it repairs a bell that was lost. */
     ring(ep);
 }
@@ -386,7 +361,6 @@ uint32_t endpoint_get_event(struct endpoint *ep)
     uint32_t events = 0;
     bool bell = false;
 
-    lock_both(ep);
     ep->woken = ep->woken || woken;
     if (!ep->ivc.up) {
         bell = shake_hands(ep, false);
@@ -412,7 +386,6 @@ uint32_t endpoint_get_event(struct endpoint *ep)
         events |= NV_SCI_IPC_EVENT_ASYNC_ERROR;
         ep->errors.untold = false;
     }
-    unlock_both(ep);
     if (bell) {
         ring(ep);
     }
@@ -421,14 +394,11 @@ uint32_t endpoint_get_event(struct endpoint *ep)
 
 uint32_t endpoint_take_errors(struct endpoint *ep)
 {
-    uint32_t mask;
+    uint32_t mask = ep->errors.mask;
 
-    pthread_mutex_lock(&ep->rx.lock);
-    mask = ep->errors.mask;
     ep->errors.mask = 0;
     /* There is nothing left to be told of. */
     ep->errors.untold = false;
-    pthread_mutex_unlock(&ep->rx.lock);
     return mask;
 }
 
@@ -462,23 +432,20 @@ static int after_read(struct endpoint *ep, int ret)
     return ret == -EAGAIN ? -ECONNRESET : ret;
 }
 
-/* Unlocks, and rings if a frame is worth a bell. */
-static int leave(struct endpoint *ep, struct way *way, int ret, bool bell)
+/* Rings if a frame is worth a bell. */
+static void ring_for_frame(struct endpoint *ep, bool bell)
 {
-    bell = bell && !ep->quiet;
-    pthread_mutex_unlock(&way->lock);
-    if (bell) {
+    if (bell && !ep->quiet) {
         ring(ep);
     }
-    return ret;
 }
 
-static int drop_stale(struct way *way)
+static int drop_stale(enum held *held)
 {
-    if (way->held != HELD_STALE) {
+    if (*held != HELD_STALE) {
         return 0;
     }
-    way->held = HELD_NOTHING;
+    *held = HELD_NOTHING;
     return -ECONNRESET;
 }
 
@@ -491,26 +458,26 @@ int endpoint_read(struct endpoint *ep, void *buf, uint32_t size)
     if (size > ep->link.frame_size) {
         return -EINVAL;
     }
-    pthread_mutex_lock(&ep->rx.lock);
     ret = to_errno(ivc_rx_frame(&ep->ivc, &frame));
     if (ret == 0) {
         memcpy(buf, frame, size);
         ret = to_errno(ivc_rx_advance(&ep->ivc, &bell));
-        ep->rx.held = HELD_NOTHING;
+        ep->rx_held = HELD_NOTHING;
     }
-    return leave(ep, &ep->rx, after_read(ep, ret), bell);
+    ret = after_read(ep, ret);
+    ring_for_frame(ep, bell);
+    return ret;
 }
 
 int endpoint_read_frame(struct endpoint *ep, const void **frame)
 {
     int ret;
 
-    pthread_mutex_lock(&ep->rx.lock);
     ret = to_errno(ivc_rx_frame(&ep->ivc, frame));
     if (ret == 0) {
-        ep->rx.held = HELD_FRAME;
+        ep->rx_held = HELD_FRAME;
     }
-    return leave(ep, &ep->rx, after_read(ep, ret), false);
+    return after_read(ep, ret);
 }
 
 int endpoint_read_advance(struct endpoint *ep)
@@ -518,15 +485,16 @@ int endpoint_read_advance(struct endpoint *ep)
     bool bell = false;
     int ret;
 
-    pthread_mutex_lock(&ep->rx.lock);
-    ret = drop_stale(&ep->rx);
+    ret = drop_stale(&ep->rx_held);
     if (ret == 0) {
         ret = to_errno(ivc_rx_advance(&ep->ivc, &bell));
     }
     if (ret == 0) {
-        ep->rx.held = HELD_NOTHING;
+        ep->rx_held = HELD_NOTHING;
     }
-    return leave(ep, &ep->rx, after_read(ep, ret), bell);
+    ret = after_read(ep, ret);
+    ring_for_frame(ep, bell);
+    return ret;
 }
 
 int endpoint_write(struct endpoint *ep, const void *buf, uint32_t size)
@@ -538,27 +506,26 @@ int endpoint_write(struct endpoint *ep, const void *buf, uint32_t size)
     if (size > ep->link.frame_size) {
         return -EINVAL;
     }
-    pthread_mutex_lock(&ep->tx.lock);
     ret = to_errno(ivc_tx_frame(&ep->ivc, &frame));
     if (ret == 0) {
         memcpy(frame, buf, size);
         memset((char *)frame + size, 0, ep->link.frame_size - size);
         ret = to_errno(ivc_tx_advance(&ep->ivc, &bell));
-        ep->tx.held = HELD_NOTHING;
+        ep->tx_held = HELD_NOTHING;
     }
-    return leave(ep, &ep->tx, ret, bell);
+    ring_for_frame(ep, bell);
+    return ret;
 }
 
 int endpoint_write_frame(struct endpoint *ep, void **frame)
 {
     int ret;
 
-    pthread_mutex_lock(&ep->tx.lock);
     ret = to_errno(ivc_tx_frame(&ep->ivc, frame));
     if (ret == 0) {
-        ep->tx.held = HELD_FRAME;
+        ep->tx_held = HELD_FRAME;
     }
-    return leave(ep, &ep->tx, ret, false);
+    return ret;
 }
 
 int endpoint_write_advance(struct endpoint *ep)
@@ -566,15 +533,15 @@ int endpoint_write_advance(struct endpoint *ep)
     bool bell = false;
     int ret;
 
-    pthread_mutex_lock(&ep->tx.lock);
-    ret = drop_stale(&ep->tx);
+    ret = drop_stale(&ep->tx_held);
     if (ret == 0) {
         ret = to_errno(ivc_tx_advance(&ep->ivc, &bell));
     }
     if (ret == 0) {
-        ep->tx.held = HELD_NOTHING;
+        ep->tx_held = HELD_NOTHING;
     }
-    return leave(ep, &ep->tx, ret, bell);
+    ring_for_frame(ep, bell);
+    return ret;
 }
 
 int endpoint_enable_notification(struct endpoint *ep, bool enable)
@@ -584,10 +551,8 @@ int endpoint_enable_notification(struct endpoint *ep, bool enable)
     if (!ep->link.backend->can_disable_notification) {
         return -EOPNOTSUPP;
     }
-    lock_both(ep);
     bell = ep->quiet && enable;
     ep->quiet = !enable;
-    unlock_both(ep);
     /* For what was moved in silence: later frames need not ring for it. */
     if (bell) {
         ring(ep);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An endpoint: a link (backend/) introduced to a ring (ivc/), with locks.
+ * An endpoint: a link (backend/) introduced to a ring (ivc/).
  *
  * Here it is decided when to ring, when the peer is believed dead, and what
  * the application is told. docs/specs/channel.md is the specification.
  *
- * All calls are safe from any thread and none blocks; errors are -errno:
+ * One thread at a time may be in the calls that send (endpoint_write*), one in
+ * those that receive (endpoint_read*, _take_errors), and none in either while
+ * another call runs: handle.h has the locks. None blocks; errors are -errno:
  * -EAGAIN empty or full, -ECONNRESET not established, -EINVAL a size above
  * frame_size, -EOPNOTSUPP.
  */

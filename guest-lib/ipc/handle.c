@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handle <-> endpoint: slots with a generation and a count of those inside.
+ * Handle <-> endpoint: slots with a generation, and a lock for each way.
  *
- * A handle is slot + 1 in its low bits and the slot's generation above. To
- * find one takes no lock: generation, "open" and the count are one word.
+ * A handle is slot + 1 in its low bits and the slot's generation above. A
+ * slot's memory is never given back, so its locks can be taken for any number
+ * at all; only then it is looked at whether that is the slot's handle.
  */
 #include "ipc/handle.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stddef.h>
 
 #define SLOT_BITS 16
-#define OPEN 0x80000000u        /* of the low half; below it the count */
-#define INSIDE 0x7fffffffu
 
 struct slot {
-    /* generation << 32 | OPEN | how many are between get and put */
-    _Atomic uint64_t word;
-    /* Constant while OPEN; then it is the remover's. */
-    struct endpoint *endpoint;
+    _Alignas(64) pthread_mutex_t tx;
+    _Alignas(64) pthread_mutex_t rx;
+    /* Written with both locks held, read with either. */
+    _Alignas(64) uint64_t handle;   /* 0: none */
+    struct endpoint *endpoint;      /* written with `lock` held, too */
+    uint32_t generation;            /* guarded by `lock` */
 };
 
-static struct slot slots[HANDLE_MAX];
-/* Guards changes of OPEN and of endpoint. */
+static struct slot slots[HANDLE_MAX] = {
+    [0 ... HANDLE_MAX - 1] = {
+        .tx = PTHREAD_MUTEX_INITIALIZER,
+        .rx = PTHREAD_MUTEX_INITIALIZER,
+    },
+};
+/* Serialises adding and removing. Taken before a slot's locks. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
-
-static uint32_t generation_of(uint64_t word)
-{
-    return (uint32_t)(word >> 32);
-}
 
 /* The slot of a number, which need not be its handle any more. */
 static struct slot *slot_of(uint64_t handle)
@@ -40,10 +39,24 @@ static struct slot *slot_of(uint64_t handle)
     return number >= 1 && number <= HANDLE_MAX ? &slots[number - 1] : NULL;
 }
 
-static bool is_open(uint64_t word, uint64_t handle)
+static void take(struct slot *slot, enum handle_use use)
 {
-    return (word & OPEN) != 0 &&
-           generation_of(word) == handle >> SLOT_BITS;
+    if (use & HANDLE_TX) {
+        pthread_mutex_lock(&slot->tx);
+    }
+    if (use & HANDLE_RX) {
+        pthread_mutex_lock(&slot->rx);
+    }
+}
+
+static void give_back(struct slot *slot, enum handle_use use)
+{
+    if (use & HANDLE_RX) {
+        pthread_mutex_unlock(&slot->rx);
+    }
+    if (use & HANDLE_TX) {
+        pthread_mutex_unlock(&slot->tx);
+    }
 }
 
 static struct slot *free_slot(void)
@@ -74,58 +87,51 @@ uint64_t handle_add(struct endpoint *endpoint)
     pthread_mutex_lock(&lock);
     slot = free_slot();
     if (slot) {
-        uint32_t generation = generation_of(atomic_load(&slot->word)) + 1;
-
-        slot->endpoint = endpoint;
-        atomic_store(&slot->word, (uint64_t)generation << 32 | OPEN);
-        handle = (uint64_t)generation << SLOT_BITS |
+        slot->generation++;
+        handle = (uint64_t)slot->generation << SLOT_BITS |
                  (uint64_t)(slot - slots + 1);
+        take(slot, HANDLE_BOTH);
+        slot->endpoint = endpoint;
+        slot->handle = handle;
+        give_back(slot, HANDLE_BOTH);
     }
     pthread_mutex_unlock(&lock);
     return handle;
 }
 
-struct endpoint *handle_get(uint64_t handle)
+struct endpoint *handle_get(uint64_t handle, enum handle_use use)
 {
     struct slot *slot = slot_of(handle);
-    uint64_t word;
 
     if (!slot) {
         return NULL;
     }
-    word = atomic_load(&slot->word);
-    do {
-        if (!is_open(word, handle)) {
-            return NULL;
-        }
-    } while (!atomic_compare_exchange_weak(&slot->word, &word, word + 1));
+    take(slot, use);
+    if (slot->handle != handle) {
+        give_back(slot, use);
+        return NULL;
+    }
     return slot->endpoint;
 }
 
-void handle_put(uint64_t handle)
+void handle_put(uint64_t handle, enum handle_use use)
 {
-    struct slot *slot = slot_of(handle);
-    uint64_t word = atomic_fetch_sub(&slot->word, 1);
-
-    if ((word & OPEN) == 0 && (word & INSIDE) == 1) {
-        /* Under the lock, lest the remover is between its look and its wait. */
-        pthread_mutex_lock(&lock);
-        pthread_cond_broadcast(&left);
-        pthread_mutex_unlock(&lock);
-    }
+    give_back(slot_of(handle), use);
 }
 
-/* The lock is held. */
-static struct endpoint *take(struct slot *slot)
+/* `lock` is held. NULL: somebody else was quicker. */
+static struct endpoint *empty(struct slot *slot, uint64_t handle)
 {
-    struct endpoint *endpoint;
+    struct endpoint *endpoint = NULL;
 
-    atomic_fetch_and(&slot->word, ~(uint64_t)OPEN);
-    while ((atomic_load(&slot->word) & INSIDE) != 0) {
-        pthread_cond_wait(&left, &lock);
+    /* Waits for those inside. */
+    take(slot, HANDLE_BOTH);
+    if (slot->handle == handle) {
+        endpoint = slot->endpoint;
+        slot->endpoint = NULL;
+        slot->handle = 0;
     }
-    endpoint = slot->endpoint;
-    slot->endpoint = NULL;
+    give_back(slot, HANDLE_BOTH);
     return endpoint;
 }
 
@@ -134,14 +140,11 @@ struct endpoint *handle_remove(uint64_t handle)
     struct slot *slot = slot_of(handle);
     struct endpoint *endpoint = NULL;
 
-    if (!slot) {
-        return NULL;
+    if (slot) {
+        pthread_mutex_lock(&lock);
+        endpoint = empty(slot, handle);
+        pthread_mutex_unlock(&lock);
     }
-    pthread_mutex_lock(&lock);
-    if (is_open(atomic_load(&slot->word), handle)) {
-        endpoint = take(slot);
-    }
-    pthread_mutex_unlock(&lock);
     return endpoint;
 }
 
@@ -151,8 +154,9 @@ struct endpoint *handle_remove_any(void)
 
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < HANDLE_MAX && !endpoint; i++) {
-        if ((atomic_load(&slots[i].word) & OPEN) != 0) {
-            endpoint = take(&slots[i]);
+        /* Nobody but us changes it now. */
+        if (slots[i].endpoint) {
+            endpoint = empty(&slots[i], slots[i].handle);
         }
     }
     pthread_mutex_unlock(&lock);
@@ -171,15 +175,17 @@ void handle_fork_parent(void)
 
 void handle_fork_child(void (*abandon)(struct endpoint *endpoint))
 {
-    /* Those who were inside, or waiting, are not in this process. */
     for (size_t i = 0; i < HANDLE_MAX; i++) {
-        if (slots[i].endpoint) {
-            abandon(slots[i].endpoint);
-            slots[i].endpoint = NULL;
-            atomic_store(&slots[i].word,
-                         atomic_load(&slots[i].word) >> 32 << 32);
+        struct slot *slot = &slots[i];
+
+        /* Who was inside is not in this process, and will not unlock. */
+        pthread_mutex_init(&slot->tx, NULL);
+        pthread_mutex_init(&slot->rx, NULL);
+        if (slot->endpoint) {
+            abandon(slot->endpoint);
+            slot->endpoint = NULL;
+            slot->handle = 0;
         }
     }
-    pthread_cond_init(&left, NULL);
     pthread_mutex_unlock(&lock);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handles: the numbers that applications hold instead of endpoints.
+ * Handles: the numbers that applications hold instead of endpoints, and the
+ * locks of what they stand for.
  *
  * Any number at all may be asked for; one that was never given out, or was
  * removed, finds nothing. All calls are thread-safe.
@@ -21,9 +22,19 @@ bool handle_room(void);
 /* A new handle, never 0; 0 if there is no room. */
 uint64_t handle_add(struct endpoint *endpoint);
 
-/* The endpoint, kept from being closed until handle_put; or NULL. */
-struct endpoint *handle_get(uint64_t handle);
-void handle_put(uint64_t handle);
+/* What a call does with an endpoint: one thread at a time a way. */
+enum handle_use {
+    HANDLE_TX = 1,              /* sends */
+    HANDLE_RX = 2,              /* receives */
+    HANDLE_BOTH = HANDLE_TX | HANDLE_RX,
+};
+
+/*
+ * The endpoint, for this use, and kept from being closed until handle_put with
+ * the same use; or NULL. Waits while another thread has it for a use in common.
+ */
+struct endpoint *handle_get(uint64_t handle, enum handle_use use);
+void handle_put(uint64_t handle, enum handle_use use);
 
 /*
  * Takes the handle back; from now on it finds nothing. Waits until nobody is

@@ -162,17 +162,17 @@ static NvSciError no_endpoint(void)
 
 /*
  * Opens every call: `pointers_ok` is what has to be true of its arguments.
- * Success: *endpoint is held until handle_put.
+ * Success: *endpoint is held for this use until handle_put.
  */
-static NvSciError enter(NvSciIpcEndpoint handle, bool pointers_ok,
-                        struct endpoint **endpoint)
+static NvSciError enter(NvSciIpcEndpoint handle, enum handle_use use,
+                        bool pointers_ok, struct endpoint **endpoint)
 {
-    *endpoint = handle_get(handle);
+    *endpoint = handle_get(handle, use);
     if (!*endpoint) {
         return no_endpoint();
     }
     if (!pointers_ok) {
-        handle_put(handle);
+        handle_put(handle, use);
         return NvSciError_BadParameter;
     }
     return NvSciError_Success;
@@ -197,11 +197,11 @@ void NvSciIpcCloseEndpoint(NvSciIpcEndpoint handle)
 NvSciError NvSciIpcResetEndpointSafe(NvSciIpcEndpoint handle)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, true, &endpoint);
+    NvSciError error = enter(handle, HANDLE_BOTH, true, &endpoint);
 
     if (error == NvSciError_Success) {
         endpoint_reset(endpoint);
-        handle_put(handle);
+        handle_put(handle, HANDLE_BOTH);
     }
     return error;
 }
@@ -215,11 +215,11 @@ NvSciError NvSciIpcReadSafe(NvSciIpcEndpoint handle, void *buf, uint32_t size,
                             uint32_t *bytes)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, buf && bytes, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, buf && bytes, &endpoint);
 
     if (error == NvSciError_Success) {
         error = errmap(endpoint_read(endpoint, buf, size));
-        handle_put(handle);
+        handle_put(handle, HANDLE_RX);
     }
     if (bytes) {
         *bytes = error == NvSciError_Success ? size : 0;
@@ -246,12 +246,12 @@ NvSciError NvSciIpcReadGetNextFrame(NvSciIpcEndpoint handle,
                                     const volatile void **buf)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, buf != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, buf != NULL, &endpoint);
     const void *frame = NULL;
 
     if (error == NvSciError_Success) {
         error = errmap(endpoint_read_frame(endpoint, &frame));
-        handle_put(handle);
+        handle_put(handle, HANDLE_RX);
     }
     if (buf) {
         *buf = frame;
@@ -262,11 +262,11 @@ NvSciError NvSciIpcReadGetNextFrame(NvSciIpcEndpoint handle,
 NvSciError NvSciIpcReadAdvance(NvSciIpcEndpoint handle)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, true, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, true, &endpoint);
 
     if (error == NvSciError_Success) {
         error = errmap(endpoint_read_advance(endpoint));
-        handle_put(handle);
+        handle_put(handle, HANDLE_RX);
     }
     return error;
 }
@@ -275,11 +275,11 @@ NvSciError NvSciIpcWriteSafe(NvSciIpcEndpoint handle, const void *buf,
                              uint32_t size, uint32_t *bytes)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, buf && bytes, &endpoint);
+    NvSciError error = enter(handle, HANDLE_TX, buf && bytes, &endpoint);
 
     if (error == NvSciError_Success) {
         error = errmap(endpoint_write(endpoint, buf, size));
-        handle_put(handle);
+        handle_put(handle, HANDLE_TX);
     }
     if (bytes) {
         *bytes = error == NvSciError_Success ? size : 0;
@@ -305,12 +305,12 @@ NvSciError NvSciIpcWriteGetNextFrame(NvSciIpcEndpoint handle,
                                      volatile void **buf)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, buf != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_TX, buf != NULL, &endpoint);
     void *frame = NULL;
 
     if (error == NvSciError_Success) {
         error = errmap(endpoint_write_frame(endpoint, &frame));
-        handle_put(handle);
+        handle_put(handle, HANDLE_TX);
     }
     if (buf) {
         *buf = frame;
@@ -321,11 +321,11 @@ NvSciError NvSciIpcWriteGetNextFrame(NvSciIpcEndpoint handle,
 NvSciError NvSciIpcWriteAdvance(NvSciIpcEndpoint handle)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, true, &endpoint);
+    NvSciError error = enter(handle, HANDLE_TX, true, &endpoint);
 
     if (error == NvSciError_Success) {
         error = errmap(endpoint_write_advance(endpoint));
-        handle_put(handle);
+        handle_put(handle, HANDLE_TX);
     }
     return error;
 }
@@ -334,12 +334,12 @@ NvSciError NvSciIpcGetEndpointInfo(NvSciIpcEndpoint handle,
                                    NvSciIpcEndpointInfo *info)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, info != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, info != NULL, &endpoint);
 
     if (error == NvSciError_Success) {
         info->nframes = endpoint_link(endpoint)->nframes;
         info->frame_size = endpoint_link(endpoint)->frame_size;
-        handle_put(handle);
+        handle_put(handle, HANDLE_RX);
     }
     return error;
 }
@@ -347,11 +347,11 @@ NvSciError NvSciIpcGetEndpointInfo(NvSciIpcEndpoint handle,
 NvSciError NvSciIpcGetLinuxEventFd(NvSciIpcEndpoint handle, int32_t *fd)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, fd != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, fd != NULL, &endpoint);
 
     if (error == NvSciError_Success) {
         *fd = endpoint_link(endpoint)->event_fd;
-        handle_put(handle);
+        handle_put(handle, HANDLE_RX);
     }
     return error;
 }
@@ -359,12 +359,12 @@ NvSciError NvSciIpcGetLinuxEventFd(NvSciIpcEndpoint handle, int32_t *fd)
 NvSciError NvSciIpcGetEventSafe(NvSciIpcEndpoint handle, uint32_t *events)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, events != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_BOTH, events != NULL, &endpoint);
     uint32_t reported = 0;
 
     if (error == NvSciError_Success) {
         reported = endpoint_get_event(endpoint);
-        handle_put(handle);
+        handle_put(handle, HANDLE_BOTH);
     }
     if (events) {
         *events = reported;
@@ -380,11 +380,11 @@ NvSciError NvSciIpcGetEvent(NvSciIpcEndpoint handle, uint32_t *events)
 NvSciError NvSciIpcGetAsyncErrors(NvSciIpcEndpoint handle, uint32_t *errors)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, errors != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, errors != NULL, &endpoint);
 
     if (error == NvSciError_Success) {
         *errors = endpoint_take_errors(endpoint);
-        handle_put(handle);
+        handle_put(handle, HANDLE_RX);
     }
     return error;
 }
@@ -392,11 +392,11 @@ NvSciError NvSciIpcGetAsyncErrors(NvSciIpcEndpoint handle, uint32_t *errors)
 NvSciError NvSciIpcEnableNotification(NvSciIpcEndpoint handle, bool flag)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, true, &endpoint);
+    NvSciError error = enter(handle, HANDLE_BOTH, true, &endpoint);
 
     if (error == NvSciError_Success) {
         error = errmap(endpoint_enable_notification(endpoint, flag));
-        handle_put(handle);
+        handle_put(handle, HANDLE_BOTH);
     }
     return error;
 }
@@ -427,11 +427,12 @@ NvSciError NvSciIpcGetEventNotifier(NvSciIpcEndpoint handle,
                                     NvSciEventNotifier **eventNotifier)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, eventNotifier != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, eventNotifier != NULL,
+                             &endpoint);
 
     if (error == NvSciError_Success) {
         error = create_notifier(endpoint, eventNotifier);
-        handle_put(handle);
+        handle_put(handle, HANDLE_RX);
     }
     return error;
 }

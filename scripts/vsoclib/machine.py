@@ -8,7 +8,7 @@ import concurrent.futures
 import shlex
 import time
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, Awaitable, Callable, Coroutine, Mapping, Optional, Sequence, TypeVar, Union
 
 from . import reactor
 from .agent import SLOWEST_POLL, Agent, Output, Result
@@ -17,6 +17,10 @@ from .console import Watch
 from .errors import BootError, GuestError, PanicError, ProcessError, StateError
 from .process import Child, read_log
 from .state import Folder
+
+T = TypeVar("T")
+# A QMP command and its arguments.
+Ask = Callable[[str, Mapping[str, object]], Awaitable[Any]]
 
 # kpti and mitigations cost a quarter of TCG's speed and protect nobody here.
 KERNEL_COMMAND_LINE = "console=ttyAMA0 quiet mitigations=off kpti=off"
@@ -184,6 +188,16 @@ class Machine:
     def qmp(self, command: str, arguments: Optional[Mapping[str, object]] = None) -> Any:
         """One QMP command to its QEMU."""
         return reactor.run(self._monitor.execute(command, arguments or {}))
+
+    def converse(self, talk: "Callable[[Ask], Coroutine[Any, Any, T]]"
+                 ) -> "concurrent.futures.Future[T]":
+        """Lets talk send QMP commands. Hangs up after that, so that nobody else has to wait."""
+        async def work() -> T:
+            try:
+                return await talk(self._monitor.execute)
+            finally:
+                await self._monitor.close()
+        return reactor.start(work())
 
     def submit(self, command: Union[str, Sequence[str]], timeout: Optional[float] = None,
                stdin: bytes = b"", output: Optional[Output] = None,

@@ -43,8 +43,12 @@ class Chip:
     # None: no VM of it has an IVC queue.
     server_command: Optional[list[str]] = None
 
+    def has(self, vm: str) -> bool:
+        """Whether a VM, named as in the commands, is its."""
+        return vm.startswith(self.prefix)
+
     def state(self) -> dict[str, Any]:
-        """What attach() needs."""
+        """What soc.json keeps of it."""
         return {"name": self.name, "prefix": self.prefix, "server": self.server_command}
 
 
@@ -98,19 +102,18 @@ class Soc:
                                          child(role(name), f"{name}.qemu.log", command))
         return soc
 
-    @property
-    def table(self) -> dict[str, Any]:
-        """The table of the only SoC."""
-        if len(self.chips) != 1:
-            raise ConfigError(f"{self.folder.path.name} has several SoCs: "
-                              f"{', '.join(self.chips)}; this works with one")
-        [chip] = self.chips.values()
-        return chip.table
+    def chip(self, name: Optional[str] = None) -> Chip:
+        """The SoC with this name; without a name, the only one."""
+        if name is None and len(self.chips) == 1:
+            return next(iter(self.chips.values()))
+        if name not in self.chips:
+            what = f"has no SoC '{name}', but" if name is not None else "has several SoCs:"
+            raise ConfigError(f"{self.folder.path.name} {what} {', '.join(self.chips)}")
+        return self.chips[name]
 
     def chip_of(self, vm: str) -> Chip:
         """The SoC that a VM belongs to."""
-        prefix, dot, _ = vm.rpartition(".")
-        return next(chip for chip in self.chips.values() if chip.prefix == prefix + dot)
+        return next(chip for chip in self.chips.values() if chip.has(vm))
 
     def running(self) -> bool:
         """Whether anything of it runs."""

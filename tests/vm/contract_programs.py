@@ -57,10 +57,11 @@ class Programs:
         finally:
             for each in running:
                 reactor.cancel(each)
-        for (vm, words), result in zip(commands, results):
-            assert result.returncode == 0, (
-                f"{vm}: {name} {' '.join(words)}: {result.returncode}\n"
-                f"{result.stdout.decode()}{result.stderr.decode()}")
+        # Who fails first takes the others along: the reason may be in any of them.
+        said = [f"{vm}: {name} {' '.join(words)}: {result.returncode}\n{result.stdout.decode()}"
+                f"{result.stderr.decode()}" for (vm, words), result in zip(commands, results)
+                if result.returncode != 0]
+        assert not said, "\n".join(said)
         return [result.stdout.decode() for result in results]
 
 

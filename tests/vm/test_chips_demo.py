@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from vm_support import CHECKOUT, CHIPS, VSOC, chips_text
+from vm_support import CHECKOUT, CHIPS, LOOPBACK_CFG, VSOC, chips_text
 from vsoclib import process
 from vsoclib.certificates import End, make
 from vsoclib.config import load
@@ -115,6 +115,26 @@ def test_the_commands(chips_up: Path) -> None:
                              '{"path": "/machine/peripheral/c2c0", "property": "queues"}').stdout)
     assert [(queue["id"], queue["remote"]) for queue in queues] == [(5, 5), (7, 6), (8, 8), (9, 9)]
     ping(chips_up)
+    seen = json.loads(vsoc("top", "-f", chips_up, "--once", "--json").stdout)
+    assert {channel["name"] for channel in seen["channels"]} >= {
+        "a.255", "a.256/257", "b.255", "a.guest:c2c0:5", "b.guest:c2c0:7"}
+
+
+def test_a_capture_is_of_one_soc(chips_up: Path) -> None:
+    output = chips_up.parent / "b.pcapng"
+    which = vsoc("capture", "-f", chips_up, "-o", output, code=2)
+    assert "has several SoCs: a, b" in which.stderr
+    unknown = vsoc("capture", "-f", chips_up, "--soc", "c", "-o", output, code=2)
+    assert "has no SoC 'c', but a, b" in unknown.stderr
+    (chips_up.parent / "loopback").write_text(LOOPBACK_CFG)
+    vsoc("push", "-f", chips_up, "b.guest", chips_up.parent / "loopback", "/tmp/")
+    capture = subprocess.Popen([VSOC, "capture", "-f", chips_up, "--soc", "b", "-q", "256", "-o",
+                                output, "--frames", "40"], stderr=subprocess.DEVNULL)
+    vsoc("exec", "-f", chips_up, "b.guest", "--", "sh", "-c",
+         "export NVSCIIPC_CFG=/tmp/loopback; ivcping --server loopback_rx & "
+         "ivcping --client loopback_tx --count 40 && wait $!")
+    assert capture.wait(60) == 0
+    assert output.stat().st_size > 80 * 64
 
 
 @pytest.mark.parametrize("victim", ["a.guest", "b.guest"], ids=["listener", "connector"])

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The user interface of /dev/ivc<id>, one node a queue. See docs/specs/ioctls.md.
+ * The user interface of /dev/ivc<id> and /dev/c2c<device>, one node a queue.
+ * See docs/specs/ioctls.md.
  */
 #ifndef VSOC_NVIPC_IVC_H
 #define VSOC_NVIPC_IVC_H

@@ -25,7 +25,7 @@
 #define NOTI_BASE 0x9000000000u
 #define NR_QUEUES 4u
 
-/* In the page's order. */
+/* In the page's order; of the channels, those of PARTITION. */
 enum { Q_FIRST, Q_EVEN, Q_ODD, Q_SECOND };
 enum { C_FIRST, C_SECOND };     /* the partition's own */
 
@@ -52,15 +52,6 @@ static const struct pct table = {
         { .device = 99, .owner = 1, .remote = 98, .nframes = 7,
           .frame_size = 192 },
     },
-};
-
-static const struct ivc_kind soc = {
-    .name = "ivc", .nr_ids = IVC_MAX_QUEUES, .nr_peers = IVC_MAX_GUESTS,
-};
-
-static const struct ivc_kind chip = {
-    .name = "c2c", .minor = IVC_MAX_QUEUES, .nr_ids = IVC_MAX_C2C,
-    .first_peer = IVC_INFO_C2C_PEER, .nr_peers = IVC_MAX_C2C,
 };
 
 /* A page and what it is held against; a test spoils one thing in it. */
@@ -116,7 +107,7 @@ static void set_up(struct fixture *f, gconstpointer data)
 {
     (void)data;
     g_assert_cmpuint(pct_check(&table, 0, NULL, 0), ==, 0);
-    fill(f, &table, &soc);
+    fill(f, &table, &ivc_kind_soc);
 }
 
 static void set_up_chip(struct fixture *f, gconstpointer data)
@@ -125,7 +116,7 @@ static void set_up_chip(struct fixture *f, gconstpointer data)
 
     (void)data;
     pct_c2c_table(&table, PARTITION, &channels);
-    fill(f, &channels, &chip);
+    fill(f, &channels, &ivc_kind_chip);
 }
 
 static void tear_down(struct fixture *f, gconstpointer data)
@@ -235,6 +226,8 @@ LIE(area_count, "3 areas", f->head->nr_areas = 3)
 LIE(mempool_count, "tables take", f->head->nr_mempools = 0xffffffff)
 
 LIE(id, "ids are below 512", f->queues[Q_FIRST].id = 512)
+LIE(own_partition, "partition 16, they are 0 to 15",
+    f->limits.partition = 16)
 LIE(id_twice, "given twice", f->queues[Q_SECOND].id = 255)
 LIE(not_a_peer, "we are 1", f->queues[Q_FIRST].peers[0] = 3)
 LIE(peer, "they are 0 to 15", f->queues[Q_FIRST].peers[1] = 16)
@@ -243,6 +236,21 @@ LIE(chip_peer, "they are 256 to 355", f->queues[C_FIRST].peers[1] = 356)
 LIE(chip_partition, "they are 256 to 355", f->queues[C_FIRST].peers[1] = 2)
 LIE(chip_loopback, "they are 256 to 355", f->queues[C_FIRST].peers[1] = 1)
 LIE(chip_not_a_peer, "we are 1", f->queues[C_FIRST].peers[0] = 2)
+/* The near end is the first one, so that no two devices take it both ways. */
+LIE(chip_swapped, "we are 1",
+    (f->queues[C_FIRST].peers[0] = 257, f->queues[C_FIRST].peers[1] = 1))
+/* A partition of that number would make a loopback of a channel. */
+LIE(chip_own_partition, "partition 257",
+    (f->limits.partition = 257, f->queues[C_FIRST].peers[0] = 257,
+     f->queues[C_SECOND].peers[0] = 257))
+LIE(chip_peer_below, "they are 256 to 355", f->queues[C_FIRST].peers[1] = 255)
+LIE(chip_id_twice, "given twice", f->queues[C_SECOND].id = 1)
+LIE(chip_many, "101 queues, 1 to 100",
+    (f->limits.nr_queues = f->head->nr_queues = f->head->nr_areas = 101,
+     f->size = sizeof(f->page)))
+LIE(chip_area_overlap, "overlaps", f->areas[C_SECOND].pa = AREA_BASE)
+/* And the other kind takes no channel to another chip for a queue. */
+LIE(peer_of_chip, "they are 0 to 15", f->queues[Q_FIRST].peers[1] = 257)
 LIE(chip_area_guest, "the peer is 257", f->areas[C_FIRST].guest = 1)
 LIE(area_guest, "area shared with 3", f->areas[Q_FIRST].guest = 3)
 
@@ -314,6 +322,15 @@ static void test_noise(struct fixture *f, gconstpointer data)
         err = parse(&copy);
         g_assert_true(err == 0 || err == -EINVAL);
         g_assert_cmpuint(copy.dev.nr_errors, ==, err != 0);
+        for (u32 i = 0; err == 0 && i < copy.limits.nr_queues; i++) {
+            const struct ivc_queue_info *queue = &copy.table[i];
+
+            g_assert_cmpuint(queue->id, <, copy.limits.kind->nr_ids);
+            g_assert_cmpuint(queue->peer, <, copy.limits.kind->nr_peers);
+            if (copy.limits.kind == &ivc_kind_chip) {
+                g_assert_true(queue->rx_first && !queue->loopback);
+            }
+        }
     }
 }
 
@@ -336,6 +353,13 @@ int main(int argc, char **argv)
     ADD_CHIP_LIE(chip_loopback);
     ADD_CHIP_LIE(chip_not_a_peer);
     ADD_CHIP_LIE(chip_area_guest);
+    ADD_CHIP_LIE(chip_swapped);
+    ADD_CHIP_LIE(chip_own_partition);
+    ADD_CHIP_LIE(chip_peer_below);
+    ADD_CHIP_LIE(chip_id_twice);
+    ADD_CHIP_LIE(chip_many);
+    ADD_CHIP_LIE(chip_area_overlap);
+    ADD_LIE(peer_of_chip);
     ADD_LIE(no_page);
     ADD_LIE(short_head);
     ADD_LIE(short_tables);
@@ -346,6 +370,7 @@ int main(int argc, char **argv)
     ADD_LIE(area_count);
     ADD_LIE(mempool_count);
     ADD_LIE(id);
+    ADD_LIE(own_partition);
     ADD_LIE(id_twice);
     ADD_LIE(not_a_peer);
     ADD_LIE(peer);
@@ -381,5 +406,6 @@ int main(int argc, char **argv)
     ADD_LIE(loopback_frame_size);
     ADD_LIE(loopback_alone);
     ADD("noise", test_noise);
+    ADD_ON(set_up_chip, "chip-noise", test_noise);
     return g_test_run();
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each end with a reader, a writer and one who looks at events, all at once and
- * for the thread sanitizer; sleeping on the descriptor. A lost wake-up hangs.
+ * Each end with a reader, a writer and one who looks at events, all at once
+ * under the locks of a handle, and for the thread sanitizer; sleeping on the descriptor. A lost wake-up hangs.
  */
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "ipc/handle.h"
 #include "pair.h"
 
 #define FRAMES 50000u
@@ -16,6 +17,7 @@
 /* pthread's locks and not GLib's, which the sanitizer does not see. */
 struct side {
     struct endpoint *endpoint;
+    uint64_t handle;
     pthread_mutex_t lock;
     pthread_cond_t changed;              /* the looker has looked once more */
     uint64_t looks;
@@ -27,8 +29,39 @@ static void side_begin(struct side *side, struct endpoint *endpoint)
 {
     memset(side, 0, sizeof(*side));
     side->endpoint = endpoint;
+    side->handle = handle_add(endpoint);
     pthread_mutex_init(&side->lock, NULL);
     pthread_cond_init(&side->changed, NULL);
+}
+
+static uint32_t look(struct side *side)
+{
+    struct endpoint *endpoint = handle_get(side->handle, HANDLE_BOTH);
+    uint32_t events = endpoint_get_event(endpoint);
+
+    handle_put(side->handle, HANDLE_BOTH);
+    return events;
+}
+
+static int send(struct side *side, uint32_t value)
+{
+    int ret = put(handle_get(side->handle, HANDLE_TX), value);
+
+    handle_put(side->handle, HANDLE_TX);
+    return ret;
+}
+
+static int receive(struct side *side, uint32_t *value)
+{
+    int ret = endpoint_read(handle_get(side->handle, HANDLE_RX), value, 4);
+
+    handle_put(side->handle, HANDLE_RX);
+    return ret;
+}
+
+static void side_end(struct side *side)
+{
+    g_assert_true(handle_remove(side->handle) == side->endpoint);
 }
 
 /* The one thread that waits on the descriptor; it wakes the others. */
@@ -40,7 +73,7 @@ static void *looker(void *opaque)
     };
 
     while (!g_atomic_int_get(&side->stop)) {
-        uint32_t events = endpoint_get_event(side->endpoint);
+        uint32_t events = look(side);
 
         pthread_mutex_lock(&side->lock);
         side->looks++;
@@ -92,7 +125,7 @@ static void *writer(void *opaque)
         uint64_t looks = looks_of(side);
         int ret;
 
-        while ((ret = put(side->endpoint, n)) != 0) {
+        while ((ret = send(side, n)) != 0) {
             g_assert_true(ret == -EAGAIN || ret == -ECONNRESET);
             await_look(side, looks);
             looks = looks_of(side);
@@ -110,7 +143,7 @@ static void *reader(void *opaque)
         uint32_t value = 0;
         int ret;
 
-        while ((ret = endpoint_read(side->endpoint, &value, 4)) != 0) {
+        while ((ret = receive(side, &value)) != 0) {
             g_assert_true(ret == -EAGAIN || ret == -ECONNRESET);
             await_look(side, looks);
             looks = looks_of(side);
@@ -142,6 +175,7 @@ static void test_duplex(gconstpointer data)
     for (unsigned e = 0; e < 2; e++) {
         stop(&side[e], lookers[e]);
         g_assert_cmpuint(side[e].resets, ==, 0);
+        side_end(&side[e]);
     }
     pair_end(&pair);
 }
@@ -155,7 +189,7 @@ static void *nervous_reader(void *opaque)
     while (!g_atomic_int_get(&side->stop)) {
         uint32_t value = 0;
 
-        if (endpoint_read(side->endpoint, &value, 4) == 0) {
+        if (receive(side, &value) == 0) {
             g_assert_cmpuint(value, >, last);
             last = value;
         }
@@ -168,7 +202,7 @@ static void *nervous_writer(void *opaque)
     struct side *side = opaque;
 
     while (!g_atomic_int_get(&side->stop)) {
-        put(side->endpoint, 1);
+        send(side, 1);
     }
     return NULL;
 }
@@ -207,6 +241,7 @@ static void test_restarts(void)
     for (unsigned i = 0; i < 3; i++) {
         stop(&side, threads[i]);
     }
+    side_end(&side);
     pair_end(&pair);
 }
 

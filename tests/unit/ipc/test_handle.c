@@ -16,17 +16,20 @@ static void test_life(void)
     uint64_t second;
 
     g_assert_cmpuint(first, !=, 0);
-    g_assert_true(handle_get(first) == fake(1));
-    g_assert_true(handle_get(first) == fake(1));
-    handle_put(first);
-    handle_put(first);
+    g_assert_true(handle_get(first, HANDLE_BOTH) == fake(1));
+    handle_put(first, HANDLE_BOTH);
+    /* Who sends and who receives are not in each other's way. */
+    g_assert_true(handle_get(first, HANDLE_TX) == fake(1));
+    g_assert_true(handle_get(first, HANDLE_RX) == fake(1));
+    handle_put(first, HANDLE_TX);
+    handle_put(first, HANDLE_RX);
     g_assert_true(handle_remove(first) == fake(1));
-    g_assert_null(handle_get(first));
+    g_assert_null(handle_get(first, HANDLE_BOTH));
     g_assert_null(handle_remove(first));
     /* The slot is used again, under another number. */
     second = handle_add(fake(2));
     g_assert_cmpuint(second, !=, first);
-    g_assert_null(handle_get(first));
+    g_assert_null(handle_get(first, HANDLE_BOTH));
     g_assert_null(handle_remove(first));
     g_assert_true(handle_remove(second) == fake(2));
 }
@@ -46,8 +49,8 @@ static void test_limit(void)
     g_assert_false(handle_room());
     g_assert_cmpuint(handle_add(fake(0)), ==, 0);
     for (unsigned i = 0; i < HANDLE_MAX; i++) {
-        g_assert_true(handle_get(handles[i]) == fake(i));
-        handle_put(handles[i]);
+        g_assert_true(handle_get(handles[i], HANDLE_BOTH) == fake(i));
+        handle_put(handles[i], HANDLE_BOTH);
     }
     g_assert_true(handle_remove(handles[77]) == fake(77));
     g_assert_true(handle_room());
@@ -63,7 +66,7 @@ static void test_any_number(void)
     GRand *random = g_rand_new_with_seed(5);
 
     for (unsigned bit = 0; bit < 64; bit++) {
-        g_assert_null(handle_get(handle ^ UINT64_C(1) << bit));
+        g_assert_null(handle_get(handle ^ UINT64_C(1) << bit, HANDLE_BOTH));
         g_assert_null(handle_remove(handle ^ UINT64_C(1) << bit));
     }
     for (unsigned n = 0; n < 100000; n++) {
@@ -74,35 +77,39 @@ static void test_any_number(void)
             number &= 0xffffff;
         }
         if (number != handle) {
-            g_assert_null(handle_get(number));
+            g_assert_null(handle_get(number, HANDLE_BOTH));
             g_assert_null(handle_remove(number));
         }
     }
-    g_assert_null(handle_get(0));
-    g_assert_null(handle_get(UINT64_MAX));
+    g_assert_null(handle_get(0, HANDLE_BOTH));
+    g_assert_null(handle_get(UINT64_MAX, HANDLE_BOTH));
     g_assert_true(handle_remove(handle) == fake(3));
     g_rand_free(random);
 }
 
 struct caller {
     uint64_t handle;
-    gint inside;
+    gint uses;              /* how many threads have begun */
+    gint inside[2];
     gint stop;
     gint found;
 };
 
+/* Two threads a way: one at a time is inside. */
 static void *call(void *opaque)
 {
     struct caller *caller = opaque;
+    unsigned way = (unsigned)g_atomic_int_add(&caller->uses, 1) % 2;
+    enum handle_use use = way == 0 ? HANDLE_TX : HANDLE_RX;
 
     while (!g_atomic_int_get(&caller->stop)) {
-        if (!handle_get(caller->handle)) {
+        if (!handle_get(caller->handle, use)) {
             break;
         }
-        g_atomic_int_inc(&caller->inside);
+        g_assert_cmpint(g_atomic_int_add(&caller->inside[way], 1), ==, 0);
         g_atomic_int_inc(&caller->found);
-        g_atomic_int_add(&caller->inside, -1);
-        handle_put(caller->handle);
+        g_atomic_int_add(&caller->inside[way], -1);
+        handle_put(caller->handle, use);
     }
     return NULL;
 }
@@ -111,9 +118,9 @@ static void test_remove_waits(void)
 {
     for (unsigned n = 0; n < 500; n++) {
         struct caller caller = { .handle = handle_add(fake(n)) };
-        GThread *threads[2];
+        GThread *threads[4];
 
-        for (unsigned i = 0; i < 2; i++) {
+        for (unsigned i = 0; i < 4; i++) {
             threads[i] = g_thread_new("caller", call, &caller);
         }
         while (g_atomic_int_get(&caller.found) == 0) {
@@ -121,9 +128,10 @@ static void test_remove_waits(void)
         }
         g_assert_true(handle_remove(caller.handle) == fake(n));
         /* Nobody is inside any more, and nobody comes. */
-        g_assert_cmpint(g_atomic_int_get(&caller.inside), ==, 0);
+        g_assert_cmpint(g_atomic_int_get(&caller.inside[0]), ==, 0);
+        g_assert_cmpint(g_atomic_int_get(&caller.inside[1]), ==, 0);
         g_atomic_int_set(&caller.stop, 1);
-        for (unsigned i = 0; i < 2; i++) {
+        for (unsigned i = 0; i < 4; i++) {
             g_thread_join(threads[i]);
         }
     }

@@ -11,7 +11,7 @@ from vsoc_samples import GOOD
 
 Vsoc = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMANDS = ("demo", "up", "down", "status", "run", "exec", "push", "logs", "console", "reset",
-            "kill", "qmp", "pct", "certs", "cc")
+            "kill", "qmp", "top", "capture", "pct", "certs", "cc")
 
 
 def test_help_names_every_command_and_the_exit_codes(vsoc: Vsoc) -> None:
@@ -28,7 +28,8 @@ def test_every_command_has_help(command: str, vsoc: Vsoc) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("fly",), ("exec",), ("reset",), ("up", "--fast"),
-                                   ("logs", "--qemu", "--server")])
+                                   ("logs", "--qemu", "--server"),
+                                   ("top", "--once", "--count", "2")])
 def test_wrong_words(words: "tuple[str, ...]", vsoc: Vsoc) -> None:
     done = vsoc(*words)
     assert done.returncode == 2 and done.stderr.startswith("usage: ")
@@ -41,10 +42,18 @@ def test_no_soc_toml(command: str, vsoc: Vsoc) -> None:
     assert "vsoc: there is no soc.toml" in done.stderr and "-f" in done.stderr
 
 
+@pytest.mark.parametrize("words", [("top", "--interval", "0"), ("top", "--count", "0"),
+                                   ("capture", "--cpu", "0"), ("capture", "--frames", "0")])
+def test_numbers_that_make_no_sense(words: "tuple[str, ...]", vsoc: Vsoc) -> None:
+    done = vsoc(*words)
+    assert done.returncode == 2 and f"{words[1]} {words[2]} is not " in done.stderr
+
+
 @pytest.mark.parametrize("words,code", [
     (("exec", "guest", "--", "true"), 125), (("push", "guest", "a", "/b"), 1), (("logs",), 1),
     (("console", "guest"), 1), (("reset", "guest"), 1), (("kill", "guest"), 1),
-    (("qmp", "guest", "stop"), 1), (("down",), 1)])
+    (("qmp", "guest", "stop"), 1), (("top",), 1),
+    (("capture",), 1), (("down",), 1)])
 def test_nothing_runs(words: "tuple[str, ...]", code: int, vsoc: Vsoc) -> None:
     done = vsoc(*words)
     assert done.returncode == code
