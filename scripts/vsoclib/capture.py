@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
+from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional
 
 from .config import DEFAULT_FILE
 from .errors import ConfigError, SetupError, StateError
@@ -57,13 +57,22 @@ def find_memory(processes: Iterable[Process]) -> Memory:
 
 def _processes(soc: Soc, chip: Chip) -> list[Process]:
     """The server first: it ends with the SoC."""
-    children = [chip.server, *(machine.child for name, machine in soc.machines.items()
-                               if soc.chip_of(name) is chip)]
+    children = [chip.server, *(machine.child for machine in soc.machines.values()
+                               if soc.chip_of(machine.name) is chip)]
     return [child.process for child in children if child is not None]
 
 
-def _check_queues(chip: Chip, table: Path, queues: Iterable[int]) -> None:
-    known = {queue["id"] for queue in chip.table["queues"]}
+def _choose_chip(soc: Soc, name: Optional[str]) -> Chip:
+    if name is None and len(soc.chips) == 1:
+        [chip] = soc.chips.values()
+        return chip
+    if name is None or name not in soc.chips:
+        wrong = f"there is no SoC '{name}'" if name else "there are several SoCs"
+        raise ConfigError(f"{wrong}; say --soc with one of {', '.join(soc.chips)}")
+    return soc.chips[name]
+
+
+def _check_queues(table: Path, known: Iterable[int], queues: Iterable[int]) -> None:
     for queue in queues:
         if queue not in known:
             raise ConfigError(f"the table has no queue {queue}; `vsoc pct show {table}` lists "
@@ -84,12 +93,12 @@ def _run(args: argparse.Namespace) -> int:
     _at_least(args.cpu, 1, 100, "--cpu")
     _at_least(args.bytes, 1, 1 << 30, "--bytes")
     soc = Soc.attach(find_folder(args.file, Path(DEFAULT_FILE)))
-    chip = soc.chip(args.soc)
+    chip = _choose_chip(soc, args.soc)
     table = soc.folder / (chip.prefix + TABLE)
-    _check_queues(chip, table, args.queue or [])
+    _check_queues(table, {queue["id"] for queue in chip.table["queues"]}, args.queue or [])
     program = artifacts.load().sdk_host / "bin" / PROGRAM
     memory = find_memory(_processes(soc, chip))
-    output = args.output or Path(f"{chip.name}.pcapng")
+    output = args.output or Path(f"{soc.folder.path.name.rpartition('-')[0]}.pcapng")
     if str(output) == "-" and sys.stdout.isatty():
         raise ConfigError("-o -: a terminal cannot show a capture; pipe it into a program")
     command = [str(program), "-m", str(memory.path), "-p", str(memory.pid),
@@ -116,7 +125,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
                         help="the SoC's description (default: ./soc.toml, or the only SoC that "
                              "runs)")
-    parser.add_argument("--soc", metavar="NAME", help="which one, if soc.toml has several SoCs")
+    parser.add_argument("--soc", metavar="NAME", help="which, of several in a soc.toml")
     parser.add_argument("-q", "--queue", type=int, action="append", metavar="ID",
                         help="a queue; may be given again (default: all)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",

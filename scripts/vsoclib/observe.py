@@ -68,7 +68,7 @@ class End:
 class Channel:
     """A queue, a loopback pair or a channel to another chip, as its devices show it."""
 
-    name: str                       # "255", "256/257", "a.255", "guest:c2c0:5"
+    name: str                       # "255", "256/257", "guest:c2c0:5"; of several SoCs "a:255"
     device: str                     # of the VM that showed it: "ivc", "c2c0"
     nframes: int
     frame_size: int
@@ -110,9 +110,8 @@ def partition_names(table: Mapping[str, Any], partitions: Mapping[str, str]) -> 
     return {vm: names.get(str(value), str(value)) for vm, value in partitions.items()}
 
 
-def channels(chip: Chip, looks: Mapping[str, Look]) -> list[Channel]:
-    """All that a SoC's table has, with what is known of each."""
-    table = chip.table
+def channels(table: Mapping[str, Any], looks: Mapping[str, Look]) -> list[Channel]:
+    """All that the table has, with what is known of each."""
     by_partition = {look.partition: look for look in looks.values()}
     places = {(look.partition, element["id"]): (look, device, element)
               for look in looks.values() for device, elements in look.devices.items()
@@ -122,11 +121,11 @@ def channels(chip: Chip, looks: Mapping[str, Look]) -> list[Channel]:
         number = queue["id"]
         if queue["loopback"]:
             if number % 2 == 0:
-                found.append(_channel(f"{chip.prefix}{number}/{number + 1}", queue,
-                                      (number, number + 1), by_partition, places))
+                found.append(_channel(f"{number}/{number + 1}", queue, (number, number + 1),
+                                      by_partition, places))
         else:
-            found.append(_channel(f"{chip.prefix}{number}", queue, (number, number),
-                                  by_partition, places))
+            found.append(_channel(str(number), queue, (number, number), by_partition,
+                                  places))
     shapes = {each["device"]: each for each in table.get("c2c", ())}
     for look in looks.values():
         for device, elements in look.devices.items():
@@ -238,7 +237,6 @@ class Observer:
         self._patience = patience
         self._pending: dict[str, "concurrent.futures.Future[Answer]"] = {}
         self._before: dict[str, Channel] = {}
-        self.chips: list[Chip] = []
         self.name = folder.path.name
 
     def __enter__(self) -> "Observer":
@@ -250,10 +248,15 @@ class Observer:
 
     def look(self) -> "tuple[list[Look], list[Channel]]":
         """One look at all. Raises StateError when the SoC has ended."""
-        looks = self._looks()
-        found = [channel for chip in self.chips
-                 for channel in channels(chip, {look.vm: look for look in looks
-                                                if chip.has(look.vm)})]
+        looks: list[Look] = []
+        found: list[Channel] = []
+        for chip, own in self._looks():
+            looks += own
+            for each in channels(chip.table, {look.vm: look for look in own}):
+                # A channel to another chip begins with its VM's name, which says it already.
+                if chip.prefix and not each.name.startswith(chip.prefix):
+                    each.name = f"{chip.name}:{each.name}"
+                found.append(each)
         for channel in found:
             if channel.name in self._before:
                 rate(channel, self._before[channel.name])
@@ -261,23 +264,25 @@ class Observer:
         self._before.update({channel.name: channel for channel in found if channel.known})
         return looks, found
 
-    def _looks(self) -> list[Look]:
+    def _looks(self) -> "list[tuple[Chip, list[Look]]]":
+        """By SoC."""
         soc = Soc.attach(self._folder)
         state = self._folder.read_json(STATE)
         if state is None or not soc.running():
             raise StateError(f"{self.name} has ended; `vsoc up` starts it")
-        self.name, self.chips = state["name"], list(soc.chips.values())
-        partitions = {}
-        for chip in self.chips:
-            partitions.update(partition_names(chip.table, {
-                vm: value for vm, value in state["partitions"].items() if chip.has(vm)}))
+        self.name = state["name"]
         for machine in soc.machines.values():
             # Who has not answered yet is not asked twice.
             if machine.running() and machine.name not in self._pending:
                 self._pending[machine.name] = machine.converse(_ask)
         deadline = time.monotonic() + self._patience
-        return [self._answer(machine, partitions[machine.name], deadline)
-                for machine in soc.machines.values()]
+        found = []
+        for chip in soc.chips.values():
+            partitions = partition_names(chip.table, state["partitions"])
+            found.append((chip, [self._answer(machine, partitions[machine.name], deadline)
+                                 for machine in soc.machines.values()
+                                 if soc.chip_of(machine.name) is chip]))
+        return found
 
     def _answer(self, machine: Machine, partition: str, deadline: float) -> Look:
         future = self._pending.get(machine.name)

@@ -43,10 +43,6 @@ class Chip:
     # None: no VM of it has an IVC queue.
     server_command: Optional[list[str]] = None
 
-    def has(self, vm: str) -> bool:
-        """Whether a VM, named as in the commands, is its."""
-        return vm.startswith(self.prefix)
-
     def state(self) -> dict[str, Any]:
         """What soc.json keeps of it."""
         return {"name": self.name, "prefix": self.prefix, "server": self.server_command}
@@ -102,18 +98,9 @@ class Soc:
                                          child(role(name), f"{name}.qemu.log", command))
         return soc
 
-    def chip(self, name: Optional[str] = None) -> Chip:
-        """The SoC with this name; without a name, the only one."""
-        if name is None and len(self.chips) == 1:
-            return next(iter(self.chips.values()))
-        if name not in self.chips:
-            what = f"has no SoC '{name}', but" if name is not None else "has several SoCs:"
-            raise ConfigError(f"{self.folder.path.name} {what} {', '.join(self.chips)}")
-        return self.chips[name]
-
     def chip_of(self, vm: str) -> Chip:
         """The SoC that a VM belongs to."""
-        return next(chip for chip in self.chips.values() if chip.has(vm))
+        return next(chip for chip in self.chips.values() if vm.startswith(chip.prefix))
 
     def running(self) -> bool:
         """Whether anything of it runs."""

@@ -117,15 +117,15 @@ def test_the_commands(chips_up: Path) -> None:
     ping(chips_up)
     seen = json.loads(vsoc("top", "-f", chips_up, "--once", "--json").stdout)
     assert {channel["name"] for channel in seen["channels"]} >= {
-        "a.255", "a.256/257", "b.255", "a.guest:c2c0:5", "b.guest:c2c0:7"}
+        "a:255", "a:256/257", "b:255", "a.guest:c2c0:5", "b.guest:c2c0:7"}
 
 
 def test_a_capture_is_of_one_soc(chips_up: Path) -> None:
     output = chips_up.parent / "b.pcapng"
     which = vsoc("capture", "-f", chips_up, "-o", output, code=2)
-    assert "has several SoCs: a, b" in which.stderr
+    assert "there are several SoCs; say --soc with one of a, b" in which.stderr
     unknown = vsoc("capture", "-f", chips_up, "--soc", "c", "-o", output, code=2)
-    assert "has no SoC 'c', but a, b" in unknown.stderr
+    assert "there is no SoC 'c'; say --soc with one of a, b" in unknown.stderr
     (chips_up.parent / "loopback").write_text(LOOPBACK_CFG)
     vsoc("push", "-f", chips_up, "b.guest", chips_up.parent / "loopback", "/tmp/")
     capture = subprocess.Popen([VSOC, "capture", "-f", chips_up, "--soc", "b", "-q", "256", "-o",

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import vsoc_samples  # noqa: F401  (the path to vsoclib)
 from vsoclib.observe import Channel, Look, channels, depth, difference, partition_names, rate
-from vsoclib.soc import Chip
 
 TABLE = {
     "partitions": [{"name": "A", "id": 2}, {"name": "B", "id": 3}, {"name": "M", "id": 4}],
@@ -16,7 +15,6 @@ TABLE = {
         {"id": 255, "peers": ["B", "A"], "loopback": False, "nframes": 8, "frame_size": 64},
         {"id": 264, "peers": ["A", "M"], "loopback": False, "nframes": 8, "frame_size": 64}],
     "c2c": [{"device": 5, "owner": "A", "remote": 9, "nframes": 16, "frame_size": 128}]}
-CHIP = Chip("demo", "", TABLE)
 
 
 def element(number: int, **more: Any) -> dict[str, Any]:
@@ -35,7 +33,7 @@ def look(vm: str, partition: str, *elements: "dict[str, Any]", when: float = 1.0
 
 
 def one(name: str, *looks: Look) -> Channel:
-    [found] = [each for each in channels(CHIP, {each.vm: each for each in looks})
+    [found] = [each for each in channels(TABLE, {each.vm: each for each in looks})
                if each.name == name]
     return found
 
@@ -143,11 +141,3 @@ def test_a_word_that_no_end_should_write_is_shown() -> None:
 
 def test_partitions_by_number() -> None:
     assert partition_names(TABLE, {"guest": "2", "update": "B"}) == {"guest": "A", "update": "B"}
-
-
-def test_channels_of_one_of_several_socs() -> None:
-    looks = {"a.guest": Look("a.guest", "A", "running", 1.0, {
-        "ivc": [element(255)], "c2c0": [{**element(5, remote=9, tx_count=1), "peer": None}]})}
-    looks["a.guest"].devices["c2c0"][0].pop("peer")
-    found = {each.name: each.known for each in channels(Chip("a", "a.", TABLE), looks)}
-    assert found == {"a.6/7": False, "a.255": True, "a.264": False, "a.guest:c2c0:5": True}
