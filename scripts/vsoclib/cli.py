@@ -324,7 +324,7 @@ def cross_compile(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from . import capture, certificates, pct, top as live
+    from . import capture, certificates, graph, pct, top as live
 
     top = argparse.ArgumentParser(
         prog="vsoc", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -387,6 +387,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("arguments", nargs="?", metavar="JSON", help="its arguments, a JSON object")
     live.add_parser(commands)
     capture.add_parser(commands)
+    graph.add_parser(commands)
     pct.add_parser(commands)
     certificates.add_parser(commands)
     commands.add_parser("cc", add_help=False, help="the guest's C compiler with our headers and "
