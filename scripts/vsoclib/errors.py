@@ -78,6 +78,10 @@ class AgentError(GuestError):
     """The guest agent refused a request or does not answer."""
 
 
+class GuestReset(GuestError):
+    """The guest was started anew while a command ran in it, or a file was copied."""
+
+
 class ExecTimeout(GuestError):
     """A command in the guest took longer than it was given; it was killed."""
 
