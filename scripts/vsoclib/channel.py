@@ -32,7 +32,9 @@ COURTESY = 0.05         # seconds between two looks for one who waits
 LOCK_TIMEOUT = 180.0    # for another vsoc to leave; one that boots the guest may take long
 SYNC_TIMEOUT = 5.0      # for the agent to answer; a damaged request before ours makes it silent
 
+# Its errors are exceptions, too; as a log they would tell of each attempt to connect.
 logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
+logging.getLogger("qemu.qmp").propagate = False
 
 
 def use_qemu_python(folder: Path) -> None:

@@ -324,7 +324,7 @@ def cross_compile(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from . import capture, certificates, pct, top as live
+    from . import capture, certificates, pct, scenario_command, top as live
 
     top = argparse.ArgumentParser(
         prog="vsoc", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -389,6 +389,7 @@ def parser() -> argparse.ArgumentParser:
     capture.add_parser(commands)
     pct.add_parser(commands)
     certificates.add_parser(commands)
+    scenario_command.add_parser(commands)
     commands.add_parser("cc", add_help=False, help="the guest's C compiler with our headers and "
                                                    "libraries")
     return top
@@ -403,7 +404,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         if words[:1] == ["cc"]:
             return cross_compile(words[1:])
-        args = parser().parse_args(words)
+        top = parser()
+        args, rest = top.parse_known_args(words)
+        if rest and "pytest_arguments" not in args:
+            top.error(f"unrecognized arguments: {' '.join(rest)}")
+        args.pytest_arguments = rest
         return int(args.run(args))
     except VsocError as err:
         sys.stdout.flush()

@@ -88,6 +88,12 @@ class ExecTimeout(GuestError):
     exit_code = 124
 
 
+class WaitTimeout(GuestError):
+    """What was waited for has not come."""
+
+    exit_code = 124
+
+
 def describe_exit(returncode: Optional[int]) -> str:
     """Says how a process ended, as Popen.returncode has it."""
     if returncode is None:

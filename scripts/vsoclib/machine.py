@@ -51,7 +51,7 @@ class Machine:
         self._monitor = Channel(folder, f"{name}.qmp.sock", False, self.check_process,
                                 self.said.append)
         self._agent = Agent(name, Channel(folder, f"{name}.agent.sock", True, self.check),
-                            self._boots)
+                            self.boots)
 
     @staticmethod
     def board_arguments(memory_mib: int) -> list[str]:
@@ -134,7 +134,8 @@ class Machine:
         self._watch.look()
         return self.events.panicked or self._watch.panic is not None
 
-    def _boots(self) -> int:
+    def boots(self) -> int:
+        """Changes when the guest starts anew."""
         self.events.look()
         return self.events.boots
 
@@ -193,11 +194,11 @@ class Machine:
         self.wait_ready(timeout)
 
     async def _reset(self) -> None:
-        before = self._boots()
+        before = self.boots()
         deadline = time.monotonic() + RESET_TIMEOUT
         await self._monitor.execute("system_reset")
         # Until then the old guest could still answer.
-        while self._boots() == before:
+        while self.boots() == before:
             self.check_process()
             if time.monotonic() > deadline:
                 raise GuestError(self.name, f"QEMU did not reset it in {RESET_TIMEOUT:g} s")
