@@ -324,7 +324,8 @@ def cross_compile(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from . import capture, certificates, pct, scenario_command, top as live
+    from . import (capture, certificates, fault_command, pct, scenario_command, top as live,
+                   wait_command)
 
     top = argparse.ArgumentParser(
         prog="vsoc", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -390,6 +391,8 @@ def parser() -> argparse.ArgumentParser:
     pct.add_parser(commands)
     certificates.add_parser(commands)
     scenario_command.add_parser(commands)
+    fault_command.add_parser(commands)
+    wait_command.add_parser(commands)
     commands.add_parser("cc", add_help=False, help="the guest's C compiler with our headers and "
                                                    "libraries")
     return top

@@ -70,6 +70,10 @@ class BootError(GuestError):
     """The guest did not come up."""
 
 
+class BootTimeout(BootError):
+    """It has not come up in time."""
+
+
 class PanicError(GuestError):
     """The guest's kernel panicked."""
 

@@ -100,21 +100,13 @@ def active(machine: Machine, device: str) -> list[ActiveFault]:
             for each in get(machine, device, "faults")]
 
 
-def end_all(machine: Machine) -> None:
-    """Ends all faults of a VM's devices, and puts cables back that were pulled. A QEMU of before
-    faults has none.
-    """
-    for device in devices(machine):
-        if "faults" not in _properties(machine, device):
-            continue
+def end_all(machine: Machine, only: Optional[str] = None) -> None:
+    """Ends all faults of a VM's devices, or of one, and puts cables back that were pulled."""
+    for device in devices(machine) if only is None else [device_of(machine, only)]:
         if active(machine, device):
             clear(machine, device)
         if not get(machine, device, "link"):
             put(machine, device, "link", True)
-
-
-def _properties(machine: Machine, device: str) -> set[str]:
-    return {each["name"] for each in machine.qmp("qom-list", {"path": f"{_PERIPHERAL}/{device}"})}
 
 
 def element(machine: Machine, device: str, queue: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from . import events, reactor
 from .agent import SLOWEST_POLL, Agent, Output, Result
 from .channel import Channel, ChannelTimeout, Said
 from .console import Watch
-from .errors import BootError, GuestError, PanicError, ProcessError, StateError
+from .errors import BootError, BootTimeout, GuestError, PanicError, ProcessError, StateError
 from .process import Child, read_log
 from .state import Folder
 
@@ -161,8 +161,8 @@ class Machine:
             await ask
         except ChannelTimeout:
             self._check_boot()
-            raise BootError(self.name, f"its guest agent does not answer {timeout:g} s after the "
-                            "start", self.console()) from None
+            raise BootTimeout(self.name, f"its guest agent does not answer {timeout:g} s after the "
+                              "start", self.console()) from None
         finally:
             ask.cancel()
         self._check_boot()

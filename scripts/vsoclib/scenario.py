@@ -416,7 +416,11 @@ class Vm:
         return [fault for device in faults.devices(self.machine)
                 for fault in faults.active(self.machine, device)]
 
-    # For the plug-in
+    # For the plug-in and `vsoc wait`
+
+    def rewind(self) -> None:
+        """All that its console shows since its last start counts."""
+        self._console_start = self._console_position = 0
 
     def begin(self) -> None:
         """What was on the console and said over QMP so far is not of this test."""
@@ -540,6 +544,11 @@ class Queue:
     def __repr__(self) -> str:
         return f"<Queue {self.name}>"
 
+    @property
+    def vms(self) -> list[str]:
+        """The VMs that it has ends in; one for a loopback, and where the other is not ours."""
+        return list(dict.fromkeys(end.vm.name for end in self._ends))
+
     @_public
     def stats(self) -> QueueStats:
         """Both ends, now."""
@@ -574,7 +583,7 @@ class Queue:
         ends = [end for end in self._ends if vm in (None, end.vm.name)]
         if not ends:
             raise ConfigError(f"queue {self.name} has no end in '{vm}'; it has "
-                              f"{' and '.join(dict.fromkeys(e.vm.name for e in self._ends))}")
+                              f"{' and '.join(self.vms)}")
         return ends
 
     def _inject(self, vm: Optional[str], kind: str, direction: str, **options: Any) -> None:

@@ -24,7 +24,7 @@ def _said(look: Callable[[], str]) -> str:
     try:
         return look()
     except VsocError as err:
-        return f"(not to be had: {err})"
+        return f"(not to be had: {str(err).splitlines()[0]})"
 
 
 def _kernel_log(vm: Vm) -> str:
