@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, AsyncIterator, Callable, Optional, Sequence
 
 from .channel import Channel, ChannelClosed, ChannelRefused, ChannelTimeout
-from .errors import AgentError, ExecTimeout, GuestError
+from .errors import AgentError, ExecTimeout, GuestReset, VsocError
 
 # Bytes of a file in one message. qemu.qmp takes answers up to 10 MB, and these are in base64.
 CHUNK = 512 * 1024
@@ -42,31 +42,43 @@ Output = Callable[[bool, bytes], None]
 class Agent:
     """The guest agent of one VM. All methods run on the reactor's loop."""
 
-    def __init__(self, vm: str, channel: Channel) -> None:
+    def __init__(self, vm: str, channel: Channel, boots: Callable[[], int]) -> None:
+        """boots() changes when the guest starts anew."""
         self.vm = vm
         self.channel = channel
+        self._boots = boots
         self._count = 0
 
-    async def command(self, name: str, timeout: float = 60.0, **arguments: object) -> Any:
-        """One command of the agent's protocol (guest-...)."""
+    async def command(self, name: str, timeout: float = 60.0, boot: Optional[int] = None,
+                      **arguments: object) -> Any:
+        """One command of the agent's protocol (guest-...). Not sent if the guest has started
+        since boot: its numbers of processes and files would mean others by now.
+        """
+        def same() -> None:
+            if boot is not None and self._boots() != boot:
+                raise GuestReset(self.vm, "the guest was reset")
+
         try:
-            return await self.channel.execute(name, arguments, timeout)
+            answer = await self.channel.execute(name, arguments, timeout, same)
         except (ChannelClosed, ChannelRefused, ChannelTimeout) as err:
+            same()
             raise AgentError(self.vm, f"guest agent: {err}") from err
+        # A request that was on its way reaches the new guest's agent.
+        same()
+        return answer
 
     @contextlib.asynccontextmanager
-    async def _file(self, path: str, mode: str) -> AsyncIterator[int]:
-        handle = await self.command("guest-file-open", path=path, mode=mode)
+    async def _file(self, path: str, mode: str, boot: int) -> AsyncIterator[int]:
+        handle = await self.command("guest-file-open", path=path, mode=mode, boot=boot)
         try:
             yield handle
         finally:
-            # A guest that was reset knows the handle no more.
-            with contextlib.suppress(AgentError):
-                await self.command("guest-file-close", handle=handle, timeout=5.0)
+            with contextlib.suppress(VsocError):
+                await self.command("guest-file-close", handle=handle, timeout=5.0, boot=boot)
 
-    async def _drain(self, handle: int, sink: Callable[[bytes], None]) -> None:
+    async def _drain(self, handle: int, boot: int, sink: Callable[[bytes], None]) -> None:
         while True:
-            answer = await self.command("guest-file-read", handle=handle, count=CHUNK)
+            answer = await self.command("guest-file-read", handle=handle, count=CHUNK, boot=boot)
             if answer["count"]:
                 sink(base64.b64decode(answer["buf-b64"]))
             if answer["count"] < CHUNK:
@@ -95,18 +107,34 @@ class Agent:
             else:
                 stderr.extend(data)
 
-        async with self._file(names[0], "w+") as out, self._file(names[1], "w+") as err:
+        boot = self._boots()
+        async with self._file(names[0], "w+", boot) as out, \
+                self._file(names[1], "w+", boot) as err:
             request: dict[str, Any] = {"path": "/bin/sh",
                                        "arg": ["-c", _WRAPPER, "sh", *names, *command]}
             if stdin:
                 request["input-data"] = base64.b64encode(stdin).decode()
-            pid = (await self.command("guest-exec", **request))["pid"]
+            pid = (await self.command("guest-exec", boot=boot, **request))["pid"]
+
+            async def finish() -> dict[str, Any]:
+                pause = FIRST_POLL
+                while True:
+                    status: dict[str, Any] = await self.command("guest-exec-status", pid=pid,
+                                                                boot=boot)
+                    await self._drain(out, boot, sink_out)
+                    await self._drain(err, boot, sink_err)
+                    if status["exited"]:
+                        return status
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, poll)
             try:
-                status = await asyncio.wait_for(self._finish(pid, out, err, sink_out, sink_err,
-                                                             poll), timeout)
+                status = await asyncio.wait_for(finish(), timeout)
+            except GuestReset:
+                raise GuestReset(self.vm, f"the guest was reset while `{shlex.join(command)}` "
+                                          "ran in it") from None
             except BaseException as stop:   # time is up, we are to end, nobody reads the output
-                if not isinstance(stop, GuestError):
-                    await self._kill(pid)
+                if not isinstance(stop, VsocError):
+                    await self._kill(pid, boot)
                 if isinstance(stop, asyncio.TimeoutError):
                     raise ExecTimeout(self.vm, f"`{shlex.join(command)}` did not end in "
                                                f"{timeout:g} s and was killed") from None
@@ -114,36 +142,26 @@ class Agent:
         code = SIGNAL_EXIT + status["signal"] if "signal" in status else status.get("exitcode", 0)
         return Result(code, bytes(stdout), bytes(stderr))
 
-    async def _finish(self, pid: int, out: int, err: int, sink_out: Callable[[bytes], None],
-                      sink_err: Callable[[bytes], None], poll: float) -> dict[str, Any]:
-        pause = FIRST_POLL
-        while True:
-            status: dict[str, Any] = await self.command("guest-exec-status", pid=pid)
-            await self._drain(out, sink_out)
-            await self._drain(err, sink_err)
-            if status["exited"]:
-                return status
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, poll)
-
-    async def _kill(self, pid: int) -> None:
+    async def _kill(self, pid: int, boot: int) -> None:
         """Kills a command and its children; the shell of an earlier moment if setsid was not
         reached.
         """
         script = 'kill -9 -"$1" 2>/dev/null || kill -9 "$1"'
-        with contextlib.suppress(AgentError):
-            await self.command("guest-exec", timeout=5.0, path="/bin/sh",
+        with contextlib.suppress(VsocError):
+            await self.command("guest-exec", timeout=5.0, boot=boot, path="/bin/sh",
                                arg=["-c", script, "sh", str(pid)])
-            await self.command("guest-exec-status", timeout=5.0, pid=pid)
+            await self.command("guest-exec-status", timeout=5.0, boot=boot, pid=pid)
 
     async def push(self, data: bytes, path: str, mode: int) -> None:
         """Puts a file into the guest. It has its name only when all of it is there."""
         temporary = f"{path}.vsoc-new"
-        async with self._file(temporary, "w") as handle:
+        boot = self._boots()
+        async with self._file(temporary, "w", boot) as handle:
             for start in range(0, len(data), CHUNK):
                 chunk = data[start:start + CHUNK]
                 content: dict[str, Any] = {"buf-b64": base64.b64encode(chunk).decode()}
-                answer = await self.command("guest-file-write", handle=handle, **content)
+                answer = await self.command("guest-file-write", handle=handle, boot=boot,
+                                            **content)
                 if answer["count"] != len(chunk):
                     raise AgentError(self.vm, f"{path}: only {start + answer['count']} of "
                                               f"{len(data)} bytes could be written: is its "
@@ -156,3 +174,11 @@ class Agent:
             text = result.stderr.decode(errors="replace").strip()
             raise AgentError(self.vm, f"{path}: {size or 'no'} bytes arrived of {len(data)}. "
                                       f"{text}")
+
+    async def pull(self, path: str) -> bytes:
+        """Gets a file out of the guest."""
+        content = bytearray()
+        boot = self._boots()
+        async with self._file(path, "r", boot) as handle:
+            await self._drain(handle, boot, content.extend)
+        return bytes(content)

@@ -15,9 +15,10 @@ import logging
 import os
 import random
 import sys
-from contextlib import asynccontextmanager
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, Mapping, Optional
 
 from .errors import VsocError
 from .state import Folder
@@ -31,7 +32,9 @@ COURTESY = 0.05         # seconds between two looks for one who waits
 LOCK_TIMEOUT = 180.0    # for another vsoc to leave; one that boots the guest may take long
 SYNC_TIMEOUT = 5.0      # for the agent to answer; a damaged request before ours makes it silent
 
+# Its errors are exceptions, too; as a log they would tell of each attempt to connect.
 logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
+logging.getLogger("qemu.qmp").propagate = False
 
 
 def use_qemu_python(folder: Path) -> None:
@@ -50,6 +53,17 @@ class ChannelTimeout(VsocError):
 
 class ChannelRefused(VsocError):
     """The far end answered with an error."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A command that was sent, and what came of it."""
+
+    seconds: float                  # since 1970, when it was sent
+    command: str
+    arguments: Mapping[str, object]
+    answer: object                  # None while there is none, and if there is nothing to say
+    error: str = ""
 
 
 class _Lock:
@@ -89,12 +103,16 @@ class _Lock:
 class Channel:
     """Commands over one such socket. All methods run on the reactor's loop."""
 
-    def __init__(self, folder: Folder, name: str, agent: bool, alive: Callable[[], None]) -> None:
-        """alive() raises if the process at the far end has ended."""
+    def __init__(self, folder: Folder, name: str, agent: bool, alive: Callable[[], None],
+                 record: Optional[Callable[[Said], None]] = None) -> None:
+        """alive() raises if the process at the far end has ended. record() gets all commands and
+        their answers.
+        """
         self._folder = folder
         self._name = name
         self._agent = agent
         self._alive = alive
+        self._record = record
         self._closed = False
         self._mutex = asyncio.Lock()
         self._lock = _Lock(folder, f"{name}.lock")
@@ -103,17 +121,28 @@ class Channel:
         self._courtesy: Optional[asyncio.Task[None]] = None
 
     async def execute(self, command: str, arguments: Optional[Mapping[str, object]] = None,
-                      timeout: float = 30.0) -> Any:
-        """Runs one command and returns its result."""
+                      timeout: float = 30.0,
+                      before: Optional[Callable[[], None]] = None) -> Any:
+        """Runs one command and returns its result. before() is called when the far end can get
+        it, and may raise.
+        """
         async with self._mutex:
-            client = await self._connected(timeout)
-            return await self._ask(client, command, arguments, timeout)
+            start = time.time()
+            try:
+                client = await self._connected(timeout)
+                if before is not None:
+                    before()
+                start = time.time()
+                answer = await self._ask(client, command, arguments, timeout)
+            except VsocError as err:
+                self._keep(Said(start, command, arguments or {}, None, str(err)))
+                raise
+            self._keep(Said(start, command, arguments or {}, answer))
+            return answer
 
-    @asynccontextmanager
-    async def exclusive(self, timeout: float = 30.0) -> AsyncIterator["QMPClient"]:
-        """The connected client itself, for one who also needs its events."""
-        async with self._mutex:
-            yield await self._connected(timeout)
+    def _keep(self, said: Said) -> None:
+        if self._record is not None:
+            self._record(said)
 
     async def close(self, for_good: bool = False) -> None:
         """Hangs up, and lets others in. The next command connects anew, or fails if for_good."""

@@ -324,7 +324,8 @@ def cross_compile(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from . import capture, certificates, graph, pct, top as live
+    from . import (capture, certificates, fault_command, graph, pct, scenario_command, top as live,
+                   wait_command)
 
     top = argparse.ArgumentParser(
         prog="vsoc", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -390,6 +391,9 @@ def parser() -> argparse.ArgumentParser:
     graph.add_parser(commands)
     pct.add_parser(commands)
     certificates.add_parser(commands)
+    scenario_command.add_parser(commands)
+    fault_command.add_parser(commands)
+    wait_command.add_parser(commands)
     commands.add_parser("cc", add_help=False, help="the guest's C compiler with our headers and "
                                                    "libraries")
     return top
@@ -404,7 +408,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         if words[:1] == ["cc"]:
             return cross_compile(words[1:])
-        args = parser().parse_args(words)
+        top = parser()
+        args, rest = top.parse_known_args(words)
+        if rest and "pytest_arguments" not in args:
+            top.error(f"unrecognized arguments: {' '.join(rest)}")
+        args.pytest_arguments = rest
         return int(args.run(args))
     except VsocError as err:
         sys.stdout.flush()

@@ -70,6 +70,10 @@ class BootError(GuestError):
     """The guest did not come up."""
 
 
+class BootTimeout(BootError):
+    """It has not come up in time."""
+
+
 class PanicError(GuestError):
     """The guest's kernel panicked."""
 
@@ -78,8 +82,18 @@ class AgentError(GuestError):
     """The guest agent refused a request or does not answer."""
 
 
+class GuestReset(GuestError):
+    """The guest was started anew while a command ran in it, or a file was copied."""
+
+
 class ExecTimeout(GuestError):
     """A command in the guest took longer than it was given; it was killed."""
+
+    exit_code = 124
+
+
+class WaitTimeout(GuestError):
+    """What was waited for has not come."""
 
     exit_code = 124
 

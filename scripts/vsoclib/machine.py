@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import shlex
 import time
 from pathlib import Path
 from typing import Any, Awaitable, Callable, Coroutine, Mapping, Optional, Sequence, TypeVar, Union
 
-from . import reactor
+from . import events, reactor
 from .agent import SLOWEST_POLL, Agent, Output, Result
-from .channel import Channel, ChannelTimeout
+from .channel import Channel, ChannelTimeout, Said
 from .console import Watch
-from .errors import BootError, GuestError, PanicError, ProcessError, StateError
+from .errors import BootError, BootTimeout, GuestError, PanicError, ProcessError, StateError
 from .process import Child, read_log
 from .state import Folder
 
@@ -23,6 +24,9 @@ T = TypeVar("T")
 Ask = Callable[[str, Mapping[str, object]], Awaitable[Any]]
 
 # kpti and mitigations cost a quarter of TCG's speed and protect nobody here.
+RESET_TIMEOUT = 10.0    # for QEMU to do it
+TRANSCRIPT = 1000       # QMP commands and answers that are kept
+
 KERNEL_COMMAND_LINE = "console=ttyAMA0 quiet mitigations=off kpti=off"
 
 
@@ -42,8 +46,12 @@ class Machine:
         self.ready_after: Optional[float] = None
         self._folder = folder
         self._watch = Watch(self.console_log)
-        self._monitor = Channel(folder, f"{name}.qmp.sock", False, self.check_process)
-        self._agent = Agent(name, Channel(folder, f"{name}.agent.sock", True, self.check))
+        self.events = events.Events(folder / events.log_name(name))
+        self.said: "collections.deque[Said]" = collections.deque(maxlen=TRANSCRIPT)
+        self._monitor = Channel(folder, f"{name}.qmp.sock", False, self.check_process,
+                                self.said.append)
+        self._agent = Agent(name, Channel(folder, f"{name}.agent.sock", True, self.check),
+                            self.boots)
 
     @staticmethod
     def board_arguments(memory_mib: int) -> list[str]:
@@ -59,7 +67,7 @@ class Machine:
         return ["-name", name, *Machine.board_arguments(memory_mib), "-initrd", f"{name}.initrd",
                 "-append", f"{KERNEL_COMMAND_LINE} vsoc.vm={name} {append}".rstrip(),
                 "-chardev", f"socket,id=qmp,path={name}.qmp.sock,server=on,wait=off",
-                "-mon", "chardev=qmp,mode=control",
+                "-mon", "chardev=qmp,mode=control", *events.arguments(name),
                 "-chardev", f"socket,id=console,path={name}.console.sock,server=on,wait=off,"
                             f"logfile={name}.console.log,logappend=on",
                 "-serial", "chardev:console",
@@ -88,9 +96,11 @@ class Machine:
     def start(self, bound: bool) -> None:
         """Starts QEMU. wait_ready() waits for the guest."""
         self._watch.skip()
+        self.events.begin()
         self.ready_after = None
-        self.child = Child.start(self._folder, role(self.name), self.qemu_log.name,
-                                 self.command, bound)
+        with events.standard_input() as stdin:
+            self.child = Child.start(self._folder, role(self.name), self.qemu_log.name,
+                                     self.command, bound, stdin)
 
     def running(self) -> bool:
         """Whether its QEMU runs."""
@@ -101,25 +111,39 @@ class Machine:
         if self.child is None:
             raise StateError(f"{self.name} is not running; `vsoc up` starts it")
         if not self.child.running():
-            error = self.child.error(f"{self.name}: QEMU has ended")
+            what = f"{self.name}: QEMU has ended{self.events.why_ended()}"
+            error = self.child.error(what)
             console = self.console()
-            raise ProcessError(f"{self.name}: QEMU has ended", self.command, error.returncode,
+            raise ProcessError(what, self.command, error.returncode,
                                error.log + ("\n(console)\n" + console if console.strip() else ""))
 
     def check(self) -> None:
         """Raises if QEMU has ended or the guest's kernel has panicked."""
         self.check_process()
-        self._watch.look()
-        if self._watch.panic is not None:
+        if self.panicked():
             self._watch.let_finish()
-            raise PanicError(self.name, self._watch.panic, self.console())
+            self._watch.look()
+            raise PanicError(self.name, self._watch.panic or "the guest has panicked",
+                             self.console())
+
+    def panicked(self) -> bool:
+        """Whether the guest's kernel has: it says so itself, and on its console. One that panics
+        before it has our driver does the latter only.
+        """
+        self.events.look()
+        self._watch.look()
+        return self.events.panicked or self._watch.panic is not None
+
+    def boots(self) -> int:
+        """Changes when the guest starts anew."""
+        self.events.look()
+        return self.events.boots
 
     def state(self) -> str:
         """"running", "panicked" or "stopped"."""
         if not self.running():
             return "stopped"
-        self._watch.look()
-        return "running" if self._watch.panic is None else "panicked"
+        return "panicked" if self.panicked() else "running"
 
     def _check_boot(self) -> None:
         self.check()
@@ -137,8 +161,8 @@ class Machine:
             await ask
         except ChannelTimeout:
             self._check_boot()
-            raise BootError(self.name, f"its guest agent does not answer {timeout:g} s after the "
-                            "start", self.console()) from None
+            raise BootTimeout(self.name, f"its guest agent does not answer {timeout:g} s after the "
+                              "start", self.console()) from None
         finally:
             ask.cancel()
         self._check_boot()
@@ -170,18 +194,16 @@ class Machine:
         self.wait_ready(timeout)
 
     async def _reset(self) -> None:
-        from qemu.qmp import QMPError
-
-        async with self._monitor.exclusive() as client:
-            try:
-                with client.listener(("RESET",)) as resets:
-                    await client.execute("system_reset")
-                    # Until then the old guest could still answer.
-                    await asyncio.wait_for(resets.get(), 10)
-            except (QMPError, asyncio.TimeoutError, OSError, EOFError) as err:
-                self.check_process()
-                raise GuestError(self.name, f"it could not be reset: {err!r}") from err
-            self._watch.skip()
+        before = self.boots()
+        deadline = time.monotonic() + RESET_TIMEOUT
+        await self._monitor.execute("system_reset")
+        # Until then the old guest could still answer.
+        while self.boots() == before:
+            self.check_process()
+            if time.monotonic() > deadline:
+                raise GuestError(self.name, f"QEMU did not reset it in {RESET_TIMEOUT:g} s")
+            await asyncio.sleep(0.01)
+        self._watch.skip()
 
     # Talking to it
 
@@ -226,3 +248,7 @@ class Machine:
     def push(self, data: bytes, path: str, mode: int) -> None:
         """Puts a file into the guest."""
         reactor.run(self._agent.push(data, path, mode))
+
+    def pull(self, path: str) -> bytes:
+        """Gets a file out of the guest."""
+        return reactor.run(self._agent.pull(path))

@@ -152,7 +152,7 @@ class Child:
 
     @classmethod
     def start(cls, folder: Folder, role: str, log: str, command: Sequence[str],
-              bound: bool) -> "Child":
+              bound: bool, stdin: int = subprocess.DEVNULL) -> "Child":
         """Starts command with the folder as its working directory, so that socket names are
         short.
 
@@ -163,7 +163,7 @@ class Child:
         with open(folder / log, "ab") as output:
             # A session of its own: the terminal's Ctrl-C is for vsoc, which ends the SoC in order.
             popen = subprocess.Popen(words, cwd=folder.path, env={**os.environ, ROLE: role},
-                                     stdin=subprocess.DEVNULL, stdout=output,
+                                     stdin=stdin, stdout=output,
                                      stderr=subprocess.STDOUT, start_new_session=True)
         try:
             start = _start_time(popen.pid)
