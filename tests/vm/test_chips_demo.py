@@ -132,7 +132,7 @@ def test_a_capture_is_of_one_soc(chips_up: Path) -> None:
                                 output, "--frames", "40"], stderr=subprocess.DEVNULL)
     vsoc("exec", "-f", chips_up, "b.guest", "--", "sh", "-c",
          "export NVSCIIPC_CFG=/tmp/loopback; ivcping --server loopback_rx & "
-         "ivcping --client loopback_tx --count 40 && wait $!")
+         "ivcping --client loopback_tx --count 2000 && wait $!")
     assert capture.wait(60) == 0
     assert output.stat().st_size > 80 * 64
 
