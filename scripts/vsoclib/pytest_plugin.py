@@ -8,8 +8,6 @@ what a test gets.
 
 from __future__ import annotations
 
-import re
-import shutil
 import signal
 from pathlib import Path
 from typing import Any, Generator, Iterator, Mapping, NoReturn, Optional
@@ -123,12 +121,9 @@ def pytest_runtest_makereport(item: pytest.Item,
     found = scenario_report.parts(booted.soc)
     folder = item.config.getoption("--vsoc-report")
     if folder:
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid).strip("-")
-        target = Path(item.config.invocation_params.dir, folder, name, report.when or "")
-        if target.exists():
-            shutil.rmtree(target)
-        scenario_report.write(found, target)
-        found["files"] = f"all of it: {target}"
+        target = Path(item.config.invocation_params.dir, folder,
+                      scenario_report.folder_name(item.nodeid), report.when or "")
+        found["files"] = scenario_report.write(found, target)
     if isinstance(report.longrepr, ExceptionRepr):
         # Behind the traceback: so the terminal and JUnit XML both have it.
         for title, text in found.items():

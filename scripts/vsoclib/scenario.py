@@ -116,8 +116,13 @@ class Process:
 
     @property
     def lines(self) -> list[str]:
-        """The whole lines that it has printed so far."""
-        return self.stdout.split("\n")[:-1]
+        """The whole lines that it has printed so far; what is behind the last one is a line, too,
+        when it has ended.
+        """
+        ended = not self.running                    # before the look: all it printed is there
+        lines = self.stdout.split("\n")
+        rest = lines.pop()
+        return lines + [rest] if ended and rest else lines
 
     @property
     def running(self) -> bool:
@@ -326,7 +331,10 @@ class Vm:
         self._check()
         data = self.machine.pull(source)
         if destination is not None:
-            Path(destination).write_bytes(data)
+            try:
+                Path(destination).write_bytes(data)
+            except OSError as err:
+                raise ConfigError(f"cannot write {destination}: {err.strerror}") from None
         return data
 
     # What it says
@@ -496,8 +504,9 @@ class EndStats:
 class QueueStats(Mapping[str, EndStats]):
     """Both ends of a queue, by their VMs' names. An end whose VM does not run is missing."""
 
-    def __init__(self, ends: Sequence[EndStats]) -> None:
+    def __init__(self, ends: Sequence[EndStats], ours: int = 2) -> None:
         self.ends = tuple(ends)     # of a loopback both are of one VM, and [vm] is the first
+        self._ours = ours           # ends that there are with all VMs running
 
     def __getitem__(self, vm: str) -> EndStats:
         for end in self.ends:
@@ -515,10 +524,11 @@ class QueueStats(Mapping[str, EndStats]):
     @property
     def established(self) -> bool:
         """Whether both ends are open and say so. (An untouched channel says so, too: but nobody
-        has rung there.)
+        has rung there.) Of a channel to another host our end says what it is told of the other.
         """
-        return len(self.ends) == 2 and all(
-            end.open and end.state == "established" and end.rings_out > 0 for end in self.ends)
+        return len(self.ends) == self._ours and all(
+            end.open and end.state == "established" and end.rings_out > 0
+            and (self._ours == 2 or end.far_state == "open") for end in self.ends)
 
     def __str__(self) -> str:
         return "\n".join(", ".join(f"{name}={value}" for name, value in vars(end).items())
@@ -557,7 +567,7 @@ class Queue:
         """Both ends, now."""
         return QueueStats([EndStats.of(end.vm.name, end.device, faults.element(
             end.vm.machine, end.device, end.queue))
-            for end in self._ends if end.vm.machine.running()])
+            for end in self._ends if end.vm.machine.running()], len(self._ends))
 
     @property
     def established(self) -> bool:
@@ -590,7 +600,10 @@ class Queue:
         return ends
 
     def _inject(self, vm: Optional[str], kind: str, direction: str, **options: Any) -> None:
-        for end in self._at(vm):
+        ends = self._at(vm)
+        for end in ends:
+            end.vm.machine.check_process()      # all or none
+        for end in ends:
             faults.inject(end.vm.machine, end.device, Fault(end.queue, kind, direction, **options))
 
     @_public

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import shutil
 from pathlib import Path
 from typing import Callable
 
@@ -14,6 +16,7 @@ from .process import read_log
 from .scenario import Soc, Vm
 from .server import LOG
 
+LONGEST_NAME = 120      # of a folder, without its digest
 SHOWN_LINES = 60        # of each part on the terminal and in JUnit XML; files have all of it
 
 HEADS = ("QUEUE", "END", "", "STATE", "SENT", "TAKEN", "UNDER WAY", "RINGS OUT", "IN", "INTERRUPTS",
@@ -84,9 +87,28 @@ def shortened(text: str) -> str:
     return "\n".join(([f"... {left} lines before"] if left > 0 else []) + lines[-SHOWN_LINES:])
 
 
-def write(found: dict[str, str], folder: Path) -> None:
-    """A file for each part."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for title, text in found.items():
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", title)
-        (folder / f"{name}.txt").write_text(text, encoding="utf-8", errors="replace")
+def folder_name(test: str) -> str:
+    """Of a test's report. Parameters can be long, and have what a file name cannot: such a name is
+    told from others by a digest.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", test).strip("-")
+    _, _, parameters = test.partition("[")
+    if len(name) > LONGEST_NAME or re.search(r"[^A-Za-z0-9_.-]", parameters.removesuffix("]")):
+        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
+    return name
+
+
+def write(found: dict[str, str], folder: Path) -> str:
+    """A file for each part, instead of those of an earlier run. Returns what to tell of them: that
+    they cannot be written is no reason to end the tests.
+    """
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        for title, text in found.items():
+            name = re.sub(r"[^A-Za-z0-9_.-]+", "-", title)
+            (folder / f"{name}.txt").write_text(text, encoding="utf-8", errors="replace")
+    except OSError as err:
+        return f"cannot write {folder}: {err.strerror}"
+    return f"all of it: {folder}"
