@@ -20,6 +20,8 @@ def _run(args: argparse.Namespace) -> int:
             re.compile(args.line)
         except re.error as err:
             raise ConfigError(f"--line {args.line}: {err}") from None
+    if args.new and args.line is None:
+        raise ConfigError("--new goes with --line")
     if not 0 < args.timeout <= 86400:
         raise ConfigError(f"--timeout {args.timeout:g} is not from 0 to 86400 seconds")
     soc = scenario.Soc(engine.Soc.attach(engine.find_folder(args.file, Path(DEFAULT_FILE))))

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
+from vm_support import CHIP_CFG, CHIPS
+from vsoclib import config
 from vsoclib.errors import (ConfigError, GuestError, GuestReset, ProcessError, StateError,
                             WaitTimeout)
+from vsoclib.links import Ports
 from vsoclib.scenario import Process, Soc
 from vsoclib.soc import Soc as Engine
 
@@ -273,3 +276,42 @@ def test_a_channel_between_chips(started_chips: Engine) -> None:
     with pytest.raises(ConfigError, match="chip= one of a, b"):
         soc.queue(255)
     soc.end()
+
+
+def test_a_channel_to_another_host(tmp_path: Path, steps: Path, cache: Path) -> None:
+    ports = Ports()
+    port = ports.take()
+    ports.close()
+    paths = []
+    for chip, odd, way in (("a", 6, "listen"), ("b", 7, "connect")):
+        (tmp_path / f"{chip}.cfg").write_text(CHIP_CFG.format(odd=odd))
+        paths.append(tmp_path / f"{chip}.toml")
+        paths[-1].write_text(f"""
+[soc]
+name = "host-{chip}"
+pct = "{CHIPS}/chip-{chip}/platform_config.h"
+[vm.guest]
+partition = "GID_GUEST_VM"
+cfg = "{chip}.cfg"
+memory = "96M"
+files = ["{steps}:/usr/bin/steps"]
+[link.0]
+vm = "guest"
+{way} = "127.0.0.1:{port}"
+""")
+    with Engine.new(config.load(paths[0])) as a, Engine.new(config.load(paths[1])) as b:
+        soc, other = Soc(a), Soc(b)
+        channel = soc.channel("guest", 6)
+        soc["guest"].spawn("steps open:chip_odd reset est hold").wait_line("reset ok")
+        with pytest.raises(WaitTimeout, match="queue guest:6 is not established"):
+            channel.wait_established(timeout=1)
+        far = other["guest"].spawn("steps open:chip_odd reset est hold")
+        assert [end.vm for end in channel.wait_established().ends] == ["guest"]
+        far.wait_line("est ok")
+        other["guest"].kill()
+        deadline = time.monotonic() + 5
+        while channel.established:
+            assert time.monotonic() < deadline, channel.stats()
+            time.sleep(0.1)
+        soc.end()
+        other.end()

@@ -12,7 +12,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union, cast
 import vsoc_samples  # noqa: F401  (the path to vsoclib)
 from vsoclib.agent import Output, Result
 from vsoclib.channel import ChannelRefused, Said
-from vsoclib.errors import GuestError, PanicError, ProcessError
+from vsoclib.errors import ConfigError, GuestError, PanicError, ProcessError
 from vsoclib.events import Event
 from vsoclib.scenario import Soc
 from vsoclib.soc import Soc as Engine
@@ -210,6 +210,11 @@ class FakeEngine:
         self.links = [SimpleNamespace(link="main", vm=vm, device="c2c0")
                       for vm in (["guest", "update"] if both_ends else ["guest"])]
         self.folder = FakeFolder(folder)
+
+    def __getitem__(self, vm: str) -> FakeMachine:
+        if vm not in self.machines:
+            raise ConfigError(f"fake has no VM '{vm}'")
+        return self.machines[vm]
 
     def chip_of(self, _: str) -> object:
         """All are of one."""
