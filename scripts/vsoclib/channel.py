@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 POLL = 0.01             # seconds between two attempts at a lock or a socket that is not there yet
 WATCH = 0.1             # seconds between two looks whether the guest is still alive
+END_SEEN = 1.0          # seconds in which a process that hung up is seen to have ended
 COURTESY = 0.05         # seconds between two looks for one who waits
 LOCK_TIMEOUT = 180.0    # for another vsoc to leave; one that boots the guest may take long
 SYNC_TIMEOUT = 5.0      # for the agent to answer; a damaged request before ours makes it silent
@@ -166,6 +167,17 @@ class Channel:
         finally:
             task.cancel()
 
+    async def _see_end(self) -> None:
+        """A QEMU that ends closes its sockets a moment before anybody can see that it has ended,
+        and its end is what is to be told.
+        """
+        deadline = asyncio.get_running_loop().time() + END_SEEN
+        while True:
+            self._alive()
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(POLL)
+
     async def _ask(self, client: "QMPClient", command: str,
                    arguments: Optional[Mapping[str, object]], timeout: float) -> Any:
         from qemu.qmp import QMPError
@@ -181,7 +193,7 @@ class Channel:
             raise ChannelTimeout(f"{command}: no answer for {timeout:g} s") from None
         except (QMPError, OSError, EOFError) as err:
             await self._disconnect()
-            self._alive()
+            await self._see_end()
             raise ChannelClosed(f"{command}: the connection broke: {err}") from err
         except BaseException:       # cancelled, or the guest is dead
             await self._disconnect()
