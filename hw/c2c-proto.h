@@ -39,7 +39,7 @@ struct c2c_message {
     unsigned channel;           /* index in our table: OPEN and later types */
     uint32_t count;             /* CREDIT, not 0 */
     uint64_t session;           /* OPEN and later types, not 0 */
-    const uint8_t *payload;     /* FRAME: the frame; valid until the next feed */
+    const uint8_t *payload;     /* FRAME: the frame, until the next feed */
 };
 
 struct c2c {

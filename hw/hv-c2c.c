@@ -38,6 +38,8 @@
 /* What one call of the chardev may bring. */
 #define HV_C2C_IN_SHARE (64 * KiB)
 
+#define HV_C2C_CUT "it is cut, by the property 'link'"
+
 static int64_t hv_c2c_now_ms(void)
 {
     return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
@@ -47,8 +49,7 @@ static void hv_c2c_interrupt(void *opaque)
 {
     HvC2cSlot *slot = opaque;
 
-    slot->c2c->hv.slots[slot->slot].rings_in++;
-    hv_pci_interrupt(&slot->c2c->hv, slot->slot);
+    hv_pci_doorbell(&slot->c2c->hv, slot->slot);
 }
 
 /* ---- sending ---- */
@@ -276,6 +277,11 @@ static void hv_c2c_connected(HvC2cState *s)
     }
     c2c_init(&s->proto, s->table, s->hv.view.nr_slots, s->in);
     s->connected = true;
+    if (s->cut) {
+        c2c_end(&s->proto, HV_C2C_ERROR_LINK, HV_C2C_CUT);
+        qemu_bh_schedule(s->hang_up_bh);
+        return;
+    }
     s->last_in_ms = hv_c2c_now_ms();
     s->out_size = c2c_put_hello(&s->proto, s->out);
     hv_c2c_send(s);
@@ -542,6 +548,19 @@ static bool hv_c2c_link_up(HvPciState *hv)
     return HV_C2C(hv)->up;
 }
 
+/* As a cable would: without a word. */
+static void hv_c2c_set_link(HvPciState *hv, bool up)
+{
+    HvC2cState *s = HV_C2C(hv);
+
+    s->cut = !up;
+    if (s->cut && s->connected) {
+        c2c_end(&s->proto, HV_C2C_ERROR_LINK, HV_C2C_CUT);
+        hv_c2c_down(s);
+        qemu_bh_schedule(s->hang_up_bh);
+    }
+}
+
 static void hv_c2c_ring(HvPciState *hv, unsigned slot)
 {
     HvC2cState *s = HV_C2C(hv);
@@ -620,6 +639,7 @@ static void hv_c2c_class_init(ObjectClass *klass, void *data)
     pc->device_id = HV_C2C_PCI_DEVICE_ID;
     hc->id = HV_C2C_ID;
     hc->link_up = hv_c2c_link_up;
+    hc->set_link = hv_c2c_set_link;
     hc->ring = hv_c2c_ring;
     hc->set_open = hv_c2c_set_open;
     hc->far_status = hv_c2c_far_status;

@@ -24,7 +24,7 @@ typedef struct HvC2cSlot {
 } HvC2cSlot;
 
 struct HvC2cState {
-    HvPciState hv;          /* its table is that of our channels, slot by slot */
+    HvPciState hv;          /* its table is that of our channels, by slot */
 
     /* properties */
     CharBackend link_chr;
@@ -40,6 +40,7 @@ struct HvC2cState {
     /* the link */
     bool connected;         /* the chardev is */
     bool up;                /* and the peer has said a HELLO that fits */
+    bool cut;               /* a tester has pulled the cable */
     struct c2c proto;
     uint8_t *in;            /* the message that comes in */
     uint8_t *out;           /* what goes out, from out_done to out_size */

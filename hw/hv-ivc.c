@@ -43,10 +43,7 @@
 static void hv_ivc_doorbell(HvIvcState *s, unsigned slot)
 {
     trace_hv_ivc_doorbell(s->hv.view.partition, hv_pci_queue_id(&s->hv, slot));
-    s->hv.slots[slot].rings_in++;
-    /* This interrupt tells of a departure too, if there is one. */
-    board_review(s->board, &s->hv.view, slot, &s->told[slot]);
-    hv_pci_interrupt(&s->hv, slot);
+    hv_pci_doorbell(&s->hv, slot);
 }
 
 static void hv_ivc_signal(HvIvcState *s, unsigned peer, unsigned vector)
@@ -64,7 +61,11 @@ static void hv_ivc_ring(HvIvcState *s, unsigned slot)
     uint32_t claim;
     int peer;
 
-    trace_hv_ivc_ring(s->hv.view.partition, hv_pci_queue_id(&s->hv, slot), end->peer);
+    trace_hv_ivc_ring(s->hv.view.partition, hv_pci_queue_id(&s->hv, slot),
+                      end->peer);
+    if (s->cut) {
+        return;
+    }
     if (end->peer == s->hv.view.partition) {
         hv_ivc_doorbell(s, s->hv.view.slot_of[end->far_queue]);
         return;
@@ -73,8 +74,8 @@ static void hv_ivc_ring(HvIvcState *s, unsigned slot)
     claim = board_claim(s->board, end->peer);
     peer = claim == BOARD_FREE ? -1 : ivshm_find(&s->server, claim - 1);
     if (peer < 0) {
-        trace_hv_ivc_ring_lost(s->hv.view.partition, hv_pci_queue_id(&s->hv, slot),
-                               end->peer);
+        trace_hv_ivc_ring_lost(s->hv.view.partition,
+                               hv_pci_queue_id(&s->hv, slot), end->peer);
         return;
     }
     hv_ivc_signal(s, peer, place->vector);
@@ -91,10 +92,13 @@ static void hv_ivc_broadcast(HvIvcState *s)
 /* Interrupts the guest for each far end that departed unnoticed. */
 static void hv_ivc_review(HvIvcState *s)
 {
+    if (s->cut) {
+        return;
+    }
     for (unsigned i = 0; i < s->hv.view.nr_slots; i++) {
         if (board_review(s->board, &s->hv.view, i, &s->told[i])) {
-            trace_hv_ivc_announce(s->hv.view.partition, hv_pci_queue_id(&s->hv, i),
-                                  s->told[i]);
+            trace_hv_ivc_announce(s->hv.view.partition,
+                                  hv_pci_queue_id(&s->hv, i), s->told[i]);
             hv_pci_interrupt(&s->hv, i);
         }
     }
@@ -126,9 +130,9 @@ static void hv_ivc_vector_ready(void *opaque)
         hv_ivc_review(s);
         return;
     }
-    nr = doorbell_collect(s->board, &s->hv.pct, &s->hv.layout, &s->hv.view, v->vector,
-                          slots);
-    for (unsigned i = 0; i < nr; i++) {
+    nr = doorbell_collect(s->board, &s->hv.pct, &s->hv.layout, &s->hv.view,
+                          v->vector, slots);
+    for (unsigned i = 0; i < nr && !s->cut; i++) {
         hv_ivc_doorbell(s, slots[i]);
     }
 }
@@ -448,8 +452,8 @@ static bool hv_ivc_claim(HvIvcState *s, GMainContext *context, Error **errp)
         }
         if (hv_ivc_now_ms() - since > HV_IVC_CLAIM_MS) {
             error_setg(errp, "partition %s is taken by a running VM (client "
-                       "%u of the ivshmem-server)", hv_pci_partition_name(&s->hv),
-                       seen - 1);
+                       "%u of the ivshmem-server)",
+                       hv_pci_partition_name(&s->hv), seen - 1);
             return false;
         }
         g_main_context_iteration(context, TRUE);
@@ -489,7 +493,8 @@ static void hv_ivc_go_live(HvIvcState *s, GMainContext *context)
         uint16_t slots[DOORBELL_MAX_SLOTS];
 
         /* Nobody can have rung for us: these were for one before us. */
-        doorbell_collect(s->board, &s->hv.pct, &s->hv.layout, &s->hv.view, i, slots);
+        doorbell_collect(s->board, &s->hv.pct, &s->hv.layout, &s->hv.view, i,
+                         slots);
         s->vectors[i] = (HvIvcVector) { .ivc = s, .vector = i };
         qemu_set_fd_handler(event_notifier_get_fd(vector),
                             hv_ivc_vector_ready, NULL, &s->vectors[i]);
@@ -604,7 +609,26 @@ static void hv_ivc_exit(PCIDevice *pci)
 
 static bool hv_ivc_link_up(HvPciState *hv)
 {
-    return HV_IVC(hv)->link;
+    return HV_IVC(hv)->link && !HV_IVC(hv)->cut;
+}
+
+static void hv_ivc_set_link(HvPciState *hv, bool up)
+{
+    HvIvcState *s = HV_IVC(hv);
+
+    s->cut = !up;
+    if (s->live) {
+        /* Departures of meanwhile. */
+        hv_ivc_review(s);
+    }
+}
+
+/* An interrupt tells of a departure too, if there is one. */
+static void hv_ivc_interrupting(HvPciState *hv, unsigned slot)
+{
+    HvIvcState *s = HV_IVC(hv);
+
+    board_review(s->board, &hv->view, slot, &s->told[slot]);
 }
 
 static void hv_ivc_store_ring(HvPciState *hv, unsigned slot)
@@ -669,6 +693,8 @@ static void hv_ivc_class_init(ObjectClass *klass, void *data)
     pc->device_id = HV_IVC_PCI_DEVICE_ID;
     hc->id = HV_IVC_ID;
     hc->link_up = hv_ivc_link_up;
+    hc->set_link = hv_ivc_set_link;
+    hc->interrupting = hv_ivc_interrupting;
     hc->ring = hv_ivc_store_ring;
     hc->set_open = hv_ivc_set_open;
     hc->far_status = hv_ivc_far_status;

@@ -40,6 +40,7 @@ struct HvIvcState {
     int memory_fd;          /* -1 once it is the memory region's */
     uint64_t memory_size;   /* of what the server gave */
     bool link;              /* the server is there */
+    bool cut;               /* a tester has pulled the cable */
 
     /* the shared region */
     MemoryRegion memory;

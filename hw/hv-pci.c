@@ -44,11 +44,34 @@ void hv_pci_interrupt(HvPciState *s, unsigned slot)
 {
     PCIDevice *pci = PCI_DEVICE(s);
 
+    if (HV_PCI_GET_CLASS(s)->interrupting) {
+        HV_PCI_GET_CLASS(s)->interrupting(s, slot);
+    }
     trace_hv_pci_interrupt(s->view.partition, hv_pci_queue_id(s, slot), slot);
     s->slots[slot].interrupts++;
     /* While MSI-X is off nobody waits; a pending bit now would be stale. */
     if (msix_enabled(pci)) {
         msix_notify(pci, slot);
+    }
+}
+
+void hv_pci_doorbell(HvPciState *s, unsigned slot)
+{
+    s->slots[slot].rings_in++;
+    if (unlikely(s->faults.active.nr > 0)) {
+        hv_fault_doorbell(s, slot, true);
+    } else {
+        hv_pci_interrupt(s, slot);
+    }
+}
+
+static void hv_pci_ring(HvPciState *s, unsigned slot)
+{
+    s->slots[slot].rings_out++;
+    if (unlikely(s->faults.active.nr > 0)) {
+        hv_fault_doorbell(s, slot, false);
+    } else {
+        HV_PCI_GET_CLASS(s)->ring(s, slot);
     }
 }
 
@@ -197,8 +220,7 @@ static void hv_pci_noti_write(void *opaque, hwaddr addr, uint64_t value,
 
     if (size == 4 && slot < s->view.nr_slots &&
         addr % HV_IVC_PAGE == HV_IVC_NOTI_RING) {
-        s->slots[slot].rings_out++;
-        HV_PCI_GET_CLASS(s)->ring(s, slot);
+        hv_pci_ring(s, slot);
         return;
     }
     hv_pci_bad_access(s, "write", "notification pages", addr, size);
@@ -412,6 +434,7 @@ void hv_pci_cleanup(HvPciState *s)
 {
     PCIDevice *pci = PCI_DEVICE(s);
 
+    hv_fault_cleanup(s);
     migrate_del_blocker(&s->migration_blocker);
     if (msix_present(pci)) {
         msix_uninit_exclusive_bar(pci);
@@ -484,6 +507,7 @@ static QDict *hv_pci_show_slot(HvPciState *s, unsigned slot)
     qdict_put_int(dict, "peer-tx-count", qatomic_read(&rx->tx_count));
     qdict_put_int(dict, "peer-tx-state", qatomic_read(&rx->tx_state));
     qdict_put_int(dict, "peer-rx-count", qatomic_read(&tx->rx_count));
+    hv_fault_show(&state->faults, dict);
     HV_PCI_GET_CLASS(s)->show(s, slot, dict);
     return dict;
 }
@@ -500,6 +524,40 @@ static void hv_pci_get_queues(Object *obj, Visitor *v, const char *name,
     }
     visit_type_any(v, name, &value, errp);
     qobject_unref(list);
+}
+
+static void hv_pci_set_fault(Object *obj, Visitor *v, const char *name,
+                             void *opaque, Error **errp)
+{
+    QObject *value = NULL;
+
+    if (!visit_type_any(v, name, &value, errp)) {
+        return;
+    }
+    if (qobject_type(value) == QTYPE_QDICT) {
+        hv_fault_set(HV_PCI(obj), qobject_to(QDict, value), errp);
+    } else {
+        error_setg(errp, "fault: it is an object, as {\"queue\": 255, "
+                   "\"kind\": \"drop\", \"count\": 3}");
+    }
+    qobject_unref(value);
+}
+
+static void hv_pci_get_faults(Object *obj, Visitor *v, const char *name,
+                              void *opaque, Error **errp)
+{
+    QObject *value = QOBJECT(hv_fault_list(HV_PCI(obj)));
+
+    visit_type_any(v, name, &value, errp);
+    qobject_unref(value);
+}
+
+static void hv_pci_set_link(Object *obj, bool up, Error **errp)
+{
+    HvPciState *s = HV_PCI(obj);
+
+    trace_hv_fault_link(s->view.partition, up);
+    HV_PCI_GET_CLASS(s)->set_link(s, up);
 }
 
 static bool hv_pci_get_link(Object *obj, Error **errp)
@@ -547,7 +605,12 @@ static void hv_pci_class_init(ObjectClass *klass, void *data)
 
     object_class_property_add(klass, "queues", "list", hv_pci_get_queues,
                               NULL, NULL, NULL);
-    object_class_property_add_bool(klass, "link", hv_pci_get_link, NULL);
+    object_class_property_add(klass, "fault", "any", NULL, hv_pci_set_fault,
+                              NULL, NULL);
+    object_class_property_add(klass, "faults", "list", hv_pci_get_faults,
+                              NULL, NULL, NULL);
+    object_class_property_add_bool(klass, "link", hv_pci_get_link,
+                                   hv_pci_set_link);
     object_class_property_add(klass, "partition-id", "uint32",
                               hv_pci_get_partition_id, NULL, NULL, NULL);
 }

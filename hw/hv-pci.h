@@ -17,6 +17,7 @@
 
 #include "../guest-lib/ivc/ivc_wire.h"
 #include "../pct/pct_layout.h"
+#include "hv-fault.h"
 
 #define TYPE_HV_PCI "hv-pci"
 OBJECT_DECLARE_TYPE(HvPciState, HvPciClass, HV_PCI)
@@ -27,6 +28,7 @@ typedef struct HvPciSlot {
     uint64_t rings_out;     /* stores to RING */
     uint64_t rings_in;      /* doorbells that came for it */
     uint64_t interrupts;    /* MSI-X messages, for whatever reason */
+    HvFaultCounters faults;
 } HvPciSlot;
 
 struct HvPciState {
@@ -53,6 +55,8 @@ struct HvPciState {
     uint64_t info_area_base;
     uint64_t info_noti_base;
 
+    HvFaults faults;        /* what a tester has asked for */
+
     Error *migration_blocker;
 };
 
@@ -61,12 +65,16 @@ struct HvPciClass {
 
     uint32_t id;            /* what the register ID reads */
     bool (*link_up)(HvPciState *s);
+    /* A tester pulls the cable, or puts it back. */
+    void (*set_link)(HvPciState *s, bool up);
     /* The guest stored to RING. */
     void (*ring)(HvPciState *s, unsigned slot);
     /* slots[slot].open has changed. */
     void (*set_open)(HvPciState *s, unsigned slot);
     /* The register STATUS. */
     uint32_t (*far_status)(HvPciState *s, unsigned slot);
+    /* Its interrupt is about to be raised; or NULL. */
+    void (*interrupting)(HvPciState *s, unsigned slot);
     /* Adds what only this device knows of a queue to what QMP shows. */
     void (*show)(HvPciState *s, unsigned slot, QDict *dict);
 };
@@ -94,6 +102,9 @@ void hv_pci_cleanup(HvPciState *s);
 
 const char *hv_pci_partition_name(HvPciState *s);
 uint32_t hv_pci_queue_id(HvPciState *s, unsigned slot);
+
+/* A doorbell has come for the slot: interrupts, but for faults. */
+void hv_pci_doorbell(HvPciState *s, unsigned slot);
 
 /* Raises the slot's MSI-X vector in the guest. */
 void hv_pci_interrupt(HvPciState *s, unsigned slot);

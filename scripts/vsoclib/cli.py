@@ -324,7 +324,7 @@ def cross_compile(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from . import (capture, certificates, fault_command, pct, scenario_command, top as live,
+    from . import (capture, certificates, fault_command, graph, pct, scenario_command, top as live,
                    wait_command)
 
     top = argparse.ArgumentParser(
@@ -388,6 +388,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("arguments", nargs="?", metavar="JSON", help="its arguments, a JSON object")
     live.add_parser(commands)
     capture.add_parser(commands)
+    graph.add_parser(commands)
     pct.add_parser(commands)
     certificates.add_parser(commands)
     scenario_command.add_parser(commands)

@@ -88,7 +88,7 @@ def _link(reader: Reader, at: KeyPath, table: dict[str, Any], names: Sequence[st
     reader.known(table, at, ("ends", "vm", "listen", "connect", "transport", "tls", "peer",
                              "devices", "keepalive"))
     vms = _ends(reader, at, table, names)
-    tls = reader.folder(table, at, "tls")
+    tls = reader.folder(table, at, "tls", "; `vsoc certs` makes such folders")
     address, listens = None, True
     if len(vms) == 1:
         address, listens = _remote(reader, at, table)

@@ -37,6 +37,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TIMEOUT = 60.0          # of all that takes none from the caller
+KERNEL_STAMP = re.compile(r"^\[ *(\d+\.\d+)\]", re.MULTILINE)
 HEALTH_TIMEOUT = 20.0   # for a guest to answer before a test
 POLL = 0.05             # seconds between two looks
 SIGKILL = SIGNAL_EXIT + 9
@@ -197,7 +198,7 @@ class Vm:
         # What was before this is not of the test.
         self._console_start = self._console_position = 0
         self._since = 0.0
-        self._uptime = 0.0
+        self._last_stamp = -1.0     # of the kernel's log
         self._boots = 0
         self.begin()
 
@@ -366,8 +367,8 @@ class Vm:
             return text
         lines = text.splitlines(keepends=True)
         for number, line in enumerate(lines):
-            stamp = re.match(r"\[ *(\d+\.\d+)\]", line)
-            if stamp is not None and float(stamp[1]) >= self._uptime:
+            stamp = KERNEL_STAMP.match(line)
+            if stamp is not None and float(stamp[1]) > self._last_stamp:
                 return "".join(lines[number:])
         return ""
 
@@ -438,8 +439,10 @@ class Vm:
 
     def _look_at_clock(self) -> None:
         self._boots = self.machine.boots()
-        uptime = self.machine.run(["cat", "/proc/uptime"], timeout=HEALTH_TIMEOUT, check=True)
-        self._uptime = float(uptime.stdout.split()[0])
+        # Not /proc/uptime: it has hundredths of a second, and a line may be that young.
+        log = self.machine.run(["dmesg"], timeout=HEALTH_TIMEOUT, check=True).stdout
+        stamps = KERNEL_STAMP.findall(log.decode(errors="replace"))
+        self._last_stamp = float(stamps[-1]) if stamps else -1.0
 
     def heal(self) -> None:
         """Makes it run, without faults, and answer."""

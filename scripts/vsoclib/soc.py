@@ -44,7 +44,7 @@ class Chip:
     server_command: Optional[list[str]] = None
 
     def state(self) -> dict[str, Any]:
-        """What attach() needs."""
+        """What soc.json keeps of it."""
         return {"name": self.name, "prefix": self.prefix, "server": self.server_command}
 
 
@@ -98,19 +98,9 @@ class Soc:
                                          child(role(name), f"{name}.qemu.log", command))
         return soc
 
-    @property
-    def table(self) -> dict[str, Any]:
-        """The table of the only SoC."""
-        if len(self.chips) != 1:
-            raise ConfigError(f"{self.folder.path.name} has several SoCs: "
-                              f"{', '.join(self.chips)}; this works with one")
-        [chip] = self.chips.values()
-        return chip.table
-
     def chip_of(self, vm: str) -> Chip:
         """The SoC that a VM belongs to."""
-        prefix, dot, _ = vm.rpartition(".")
-        return next(chip for chip in self.chips.values() if chip.prefix == prefix + dot)
+        return next(chip for chip in self.chips.values() if vm.startswith(chip.prefix))
 
     def running(self) -> bool:
         """Whether anything of it runs."""

@@ -120,14 +120,15 @@ class Reader:
         value = self.get(table, at, name, str, "a string (a file name)", required=required)
         return None if value is None else self.existing(value, at + (name,))
 
-    def folder(self, table: dict[str, Any], at: KeyPath, name: str) -> Optional[Path]:
+    def folder(self, table: dict[str, Any], at: KeyPath, name: str,
+               hint: str = "") -> Optional[Path]:
         """The full path of the folder that a key names."""
         value = self.get(table, at, name, str, "a string (a folder's name)")
         if value is None:
             return None
         path = (self.path.parent / value).resolve()
         if not path.is_dir():
-            raise self.error(at + (name,), f"there is no folder {path}")
+            raise self.error(at + (name,), f"there is no folder {path}{hint}")
         return path
 
     def existing(self, name: str, key: KeyPath) -> Path:

@@ -169,6 +169,7 @@ def test_qmp(vm: Vm) -> None:
         "interrupts": 0, "open": False, "far-state": "unknown", "far-generation": 0,
         "tx-count": 0, "tx-state": 0, "rx-count": 0,
         "peer-tx-count": 0, "peer-tx-state": 0, "peer-rx-count": 0,
+        "dropped": 0, "delayed": 0, "duplicated": 0, "spurious": 0, "corrupted": 0,
     }
 
 

@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass
 from typing import Iterator, Optional
 
-ADDRESSES = ("10.77.0.1", "10.77.0.2")
+ADDRESSES = ("192.0.2.1", "192.0.2.2")      # for documentation, says RFC 5737
 DEVICE = "cable"
 MTU = 1500
 

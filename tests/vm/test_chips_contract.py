@@ -78,6 +78,12 @@ def kill_qemu(machine: Machine) -> float:
     return time.monotonic()
 
 
+def frames_in(machine: Machine, device: int) -> int:
+    """Frames of this channel that the link has brought so far."""
+    queues = machine.qmp("qom-get", {"path": "/machine/peripheral/c2c0", "property": "queues"})
+    return next(int(each["frames-in"]) for each in queues if each["id"] == device)
+
+
 def bring_back(machine: Machine) -> None:
     if not machine.running():
         machine.start(bound=True)
@@ -111,10 +117,13 @@ def test_frames_that_came_before_a_death_are_read_first(death: Callable[[Machine
     survivor = run_chips("a.guest", "open:chip_test", "reset", "est", "sleep:3000", "drain:1:0",
                          f"errors:{errors}", "again", "recv:2:0:10", "quiet:300", "send:3:0:10",
                          "hold")
-    # All taken by the link: they are at the other chip, whose device holds as many.
-    victim = run_chips("b.guest", "open:chip_test", "reset", "est", "send:1:0:40", "empty", "hold")
-    victim.wait_for("empty")
-    time.sleep(0.3)     # that they have also arrived there, nobody is told here
+    before = frames_in(chips["a.guest"], 5)
+    victim = run_chips("b.guest", "open:chip_test", "reset", "est", "send:1:0:40", "hold")
+    victim.wait_for("send:1:0:40")
+    deadline = time.monotonic() + 20
+    while frames_in(chips["a.guest"], 5) - before < 40:
+        assert time.monotonic() < deadline, "the frames do not arrive"
+        time.sleep(0.02)
     death(chips["b.guest"])
     survivor.wait_for("drain:1:0")
     assert "drained 40 frames, last 39\n" in survivor.text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from vm_support import CHECKOUT, CHIPS, VSOC, chips_text
+from vm_support import CHECKOUT, CHIPS, LOOPBACK_CFG, VSOC, chips_text
 from vsoclib import process
 from vsoclib.certificates import End, make
 from vsoclib.config import load
@@ -39,13 +39,26 @@ def vsoc(*words: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
     return done
 
 
-def test_the_demo() -> None:
-    done = vsoc("demo", "--chips", "-n", "100")
-    for row in ROWS:
+def test_the_demo_and_a_channel_that_is_added(tmp_path: Path) -> None:
+    """The example with one line more in each table and each configuration."""
+    shutil.copytree(EXAMPLE, tmp_path / "1/2/example")
+    shutil.copytree(CHIPS, tmp_path / "pct/platforms/two-chips")
+    for chip, near, far in ("a", 11, 12), ("b", 12, 11):
+        table = tmp_path / f"pct/platforms/two-chips/chip-{chip}/platform_config.h"
+        mark = "            [5]"
+        table.write_text(table.read_text().replace(
+            mark, f"            [{near}] = {{ .owner = GID_GUEST_VM, .remote = {far}, "
+                  f".nframes = 8, .frame_size = 256 }},\n{mark}", 1))
+        with open(tmp_path / f"1/2/example/{chip}-guest.cfg", "a") as cfg:
+            cfg.write(f"INTER_CHIP my_channel {near}\n")
+    path = tmp_path / "1/2/example/soc.toml"
+    done = vsoc("demo", "-f", path, "-n", "100")
+    rows = [*ROWS, ("link guests: 11-12", "8 x 256", "a.guest:my_channel", "b.guest:my_channel")]
+    for row in rows:
         line = " +".join(map(re.escape, row))
         assert re.search(rf"^{line} +100 +100 +0 +\d+ +\d+ +\d+$", done.stdout, re.M), row
-    assert len(re.findall(r" 100 +100 +0 +\d+ +\d+ +\d+$", done.stdout, re.M)) == len(ROWS)
-    assert Folder.existing(EXAMPLE / "soc.toml") is None
+    assert len(re.findall(r" 100 +100 +0 +\d+ +\d+ +\d+$", done.stdout, re.M)) == len(rows)
+    assert Folder.existing(path) is None
 
 
 def test_run() -> None:
@@ -102,6 +115,26 @@ def test_the_commands(chips_up: Path) -> None:
                              '{"path": "/machine/peripheral/c2c0", "property": "queues"}').stdout)
     assert [(queue["id"], queue["remote"]) for queue in queues] == [(5, 5), (7, 6), (8, 8), (9, 9)]
     ping(chips_up)
+    seen = json.loads(vsoc("top", "-f", chips_up, "--once", "--json").stdout)
+    assert {channel["name"] for channel in seen["channels"]} >= {
+        "a:255", "a:256/257", "b:255", "a.guest:c2c0:5", "b.guest:c2c0:7"}
+
+
+def test_a_capture_is_of_one_soc(chips_up: Path) -> None:
+    output = chips_up.parent / "b.pcapng"
+    which = vsoc("capture", "-f", chips_up, "-o", output, code=2)
+    assert "there are several SoCs; say --soc with one of a, b" in which.stderr
+    unknown = vsoc("capture", "-f", chips_up, "--soc", "c", "-o", output, code=2)
+    assert "there is no SoC 'c'; say --soc with one of a, b" in unknown.stderr
+    (chips_up.parent / "loopback").write_text(LOOPBACK_CFG)
+    vsoc("push", "-f", chips_up, "b.guest", chips_up.parent / "loopback", "/tmp/")
+    capture = subprocess.Popen([VSOC, "capture", "-f", chips_up, "--soc", "b", "-q", "256", "-o",
+                                output, "--frames", "40"], stderr=subprocess.DEVNULL)
+    vsoc("exec", "-f", chips_up, "b.guest", "--", "sh", "-c",
+         "export NVSCIIPC_CFG=/tmp/loopback; ivcping --server loopback_rx & "
+         "ivcping --client loopback_tx --count 2000 && wait $!")
+    assert capture.wait(60) == 0
+    assert output.stat().st_size > 80 * 64
 
 
 @pytest.mark.parametrize("victim", ["a.guest", "b.guest"], ids=["listener", "connector"])

@@ -37,12 +37,9 @@ TABLE = """
 class Memory:
     """A SoC's shared memory in a file, and its ends."""
 
-    def __init__(self, folder: Path) -> None:
-        (folder / "platform_config.h").write_text(TABLE)
-        (folder / "server-partitions.mk").write_text("GID_A := 2\nGID_B := 5\n")
-        self.table = folder / "table.pct"
-        pct.compile_table(folder / "platform_config.h", self.table)
-        self.layout = pct.dump(self.table)
+    def __init__(self, folder: Path, table: Path, layout: "dict[str, Any]") -> None:
+        self.table = table
+        self.layout = layout
         self.path = folder / "memory"
         self.path.write_bytes(bytes(self.layout["total"]))
         self._file = open(self.path, "r+b")
@@ -86,9 +83,21 @@ def program() -> Path:
     return PROGRAM
 
 
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Path, dict[str, Any]]":
+    """Compiled, and with its layout."""
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "platform_config.h").write_text(TABLE)
+    (folder / "server-partitions.mk").write_text("GID_A := 2\nGID_B := 5\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VSOC_CACHE", str(folder / "cache"))
+        pct.compile_table(folder / "platform_config.h", folder / "table.pct")
+        return folder / "table.pct", pct.dump(folder / "table.pct")
+
+
 @pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Memory]:
-    made = Memory(tmp_path)
+def memory(tmp_path: Path, table: "tuple[Path, dict[str, Any]]") -> Iterator[Memory]:
+    made = Memory(tmp_path, *table)
     yield made
     made.close()
 

@@ -11,7 +11,7 @@ from vsoc_samples import GOOD
 
 Vsoc = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMANDS = ("demo", "up", "down", "status", "run", "exec", "push", "logs", "console", "reset",
-            "kill", "qmp", "top", "capture", "pct", "certs", "cc")
+            "kill", "qmp", "top", "capture", "graph", "pct", "certs", "cc")
 
 
 def test_help_names_every_command_and_the_exit_codes(vsoc: Vsoc) -> None:

@@ -91,7 +91,7 @@ BAD = {
     "address without brackets": (('"0.0.0.0:7000"', '"::1:7000"'), 20, "in brackets"),
     "host with a comma": (('"0.0.0.0:7000"', '"h,server=off:7"'), 20, "is not HOST:PORT"),
     "transport": (("[link.out]", 'transport = "udp"\n[link.out]'), 18, "'udp' is none of"),
-    "no such folder": (("[link.out]", 'tls = "none"\n[link.out]'), 18, "there is no folder"),
+    "no such folder": (("[link.out]", 'tls = "none"\n[link.out]'), 18, "none; `vsoc certs` makes"),
     "tls over unix": (("[link.out]", 'tls = "."\ntransport = "unix"\n[link.out]'), 18,
                       'TLS needs transport = "tcp"'),
     "peer without tls": (('listen = "0.0.0.0:7000"', 'listen = "h:1"\npeer = "x"'), 21,
