@@ -412,7 +412,7 @@ class Soc:
     def __init__(self, table: Table, size: Optional[int] = None,
                  vectors: Optional[int] = None) -> None:
         # Not pytest's: the path of a socket has to be short.
-        self.folder = Path(tempfile.mkdtemp(prefix="vsoc-qtest-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="vsoc-qtest-"))
         self.vms: List[Vm] = []
         self.fakes: List[FakeServer] = []
         self.server: Optional[Server] = None
