@@ -2,7 +2,6 @@
 """docs/examples/ci-project, run as its CI files say: their shell steps as they stand."""
 
 import os
-import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -11,12 +10,9 @@ from typing import Any, Iterator
 
 import pytest
 import yaml
-from vm_support import CHECKOUT
-from vsoclib.state import cache_folder
+from vm_support import CHECKOUT, filled_cache
 
 PROJECT = CHECKOUT / "docs/examples/ci-project"
-# What scripts/setup filled; the other tests here have a cache of their own.
-CACHE = cache_folder()
 SCENARIOS = {"test_good_run", "test_lost_doorbells", "test_damaged_frames", "test_peer_killed",
              "test_peer_reset", "test_peer_frozen"}
 
@@ -58,15 +54,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(repository: Path, tmp_path_factory: pytest.TempPathFactory
                 ) -> Iterator["dict[str, str]"]:
     """As a CI system gives it, with a cache that other runs have filled."""
-    cache = tmp_path_factory.mktemp("ci-cache")
-    kinds: "dict[str, list[Path]]" = {}
-    for entry in CACHE.iterdir():
-        if re.fullmatch(r".*-[0-9a-f]{16}", entry.name):
-            kinds.setdefault(entry.name.rpartition("-")[0], []).append(entry)
-    # Links: what is made anew lies here. So few that nothing is pruned; the last ones are in use.
-    for entries in kinds.values():
-        for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime)[-2:]:
-            (cache / entry.name).symlink_to(entry)
+    cache = filled_cache(tmp_path_factory.mktemp("ci-cache"))
     yield {**os.environ, "VSOC_CACHE": str(cache), "VSOC_REPOSITORY": f"file://{repository}"}
 
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every fault that a scenario can ask for, and what the library makes of it, as docs/specs/faults.md
-has it.
+"""Every fault that a scenario can ask for, and what the library makes of it (docs/specs/faults.md).
 """
 
 import time

@@ -103,8 +103,9 @@ def test_no_soc_toml(words: "tuple[str, ...]", text: str, tmp_path: Path) -> Non
                                          (signal.SIGKILL, -9)])
 def test_the_end_of_a_test_that_is_ended(number: signal.Signals, code: int,
                                          soc_toml: Path) -> None:
-    with subprocess.Popen([VSOC, "test", "-s", "-p", "no:cacheprovider", "-f", soc_toml,
-                           scenario(soc_toml, "waiting")], stdout=subprocess.PIPE, text=True) as test:
+    words = [VSOC, "test", "-s", "-p", "no:cacheprovider", "-f", soc_toml,
+             scenario(soc_toml, "waiting")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as test:
         assert test.stdout is not None
         for line in test.stdout:
             if "waiting\n" in line:
