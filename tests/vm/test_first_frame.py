@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A promise: `vsoc run` of a finished configuration reaches the first frame in under ten seconds."""
+"""`vsoc run` of a finished configuration has its first frame within 10 seconds: a promise."""
 
 import subprocess
 import time

@@ -132,6 +132,19 @@ def test_the_plug_in_alone(soc_toml: Path) -> None:
     assert "1 passed" in done.stdout and nothing_left(soc_toml)
 
 
+def test_without_pytest(soc_toml: Path) -> None:
+    program = ("import sys\nfrom vsoclib import scenario\n"
+               "with scenario.boot(sys.argv[1]) as soc:\n"
+               "    print(soc['guest'].exec('hostname').stdout, end='')\n"
+               "    soc['update'].exec('exit 3')\n")
+    done = subprocess.run(["/usr/bin/python3", "-c", program, soc_toml], capture_output=True,
+                          text=True, timeout=100,
+                          env={**os.environ, "PYTHONPATH": str(CHECKOUT / "scripts")})
+    assert done.returncode == 1 and done.stdout == "guest\n"
+    assert "GuestError: update: `exit 3` ended with 3" in done.stderr
+    assert nothing_left(soc_toml)
+
+
 def test_arguments_of_pytest(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_one(): pass\ndef test_two(): assert 0\n")
     assert vsoc_test("-q", "-k", "one", tmp_path).stdout.count("1 passed") == 1
