@@ -21,6 +21,7 @@
 #include "qemu/log.h"
 #include "qemu/module.h"
 #include "qobject/qlist.h"
+#include "system/runstate.h"
 
 #include "../pct/ivc_info_page.h"
 #include "../pct/pct.h"
@@ -171,12 +172,26 @@ static uint64_t hv_pci_regs_read(void *opaque, hwaddr addr, unsigned size)
     }
 }
 
+/* Once: a guest must not fill the logs of who listens to QMP. */
+static void hv_pci_panic(HvPciState *s)
+{
+    if (!s->panicked) {
+        s->panicked = true;
+        trace_hv_pci_panic(s->view.partition);
+        qemu_system_guest_panicked(NULL);
+    }
+}
+
 static void hv_pci_regs_write(void *opaque, hwaddr addr, uint64_t value,
                               unsigned size)
 {
     HvPciState *s = opaque;
     int slot = -1;
 
+    if (size == 4 && addr == HV_IVC_REG_PANIC) {
+        hv_pci_panic(s);
+        return;
+    }
     if (size == 4 && addr % 4 == 0) {
         slot = hv_pci_endpoint_slot(s, addr);
     }
@@ -267,6 +282,7 @@ static void hv_pci_reset_hold(Object *obj, ResetType type)
     HvPciState *s = HV_PCI(obj);
     unsigned nr_open = 0;
 
+    s->panicked = false;
     for (unsigned i = 0; i < s->view.nr_slots; i++) {
         nr_open += s->slots[i].open;
         hv_pci_set_open(s, i, false);

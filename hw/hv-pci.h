@@ -43,6 +43,8 @@ struct HvPciState {
     struct pct_layout layout;
     struct pct_view view;
 
+    bool panicked;          /* and said so, since the last reset */
+
     uint8_t *base;          /* of the areas, layout.total bytes; or NULL */
 
     /* what the guest sees */

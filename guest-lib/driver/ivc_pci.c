@@ -10,6 +10,7 @@
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/panic_notifier.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 
@@ -122,6 +123,43 @@ static int ivc_pci_claim_areas(struct pci_dev *pdev)
 	return 0;
 }
 
+struct ivc_panic {
+	struct notifier_block notifier;
+	void __iomem *regs;
+};
+
+/* In whatever context the kernel dies: a store, and nothing that sleeps. */
+static int ivc_pci_panic(struct notifier_block *notifier, unsigned long event,
+			 void *data)
+{
+	struct ivc_panic *panic = container_of(notifier, struct ivc_panic,
+					       notifier);
+
+	writel(1, panic->regs + HV_IVC_REG_PANIC);
+	return NOTIFY_DONE;
+}
+
+static void ivc_pci_end_panic(void *data)
+{
+	struct ivc_panic *panic = data;
+
+	atomic_notifier_chain_unregister(&panic_notifier_list,
+					 &panic->notifier);
+}
+
+static int ivc_pci_announce_panic(struct device *dev, void __iomem *regs)
+{
+	struct ivc_panic *panic = devm_kzalloc(dev, sizeof(*panic),
+					       GFP_KERNEL);
+
+	if (!panic)
+		return -ENOMEM;
+	panic->notifier.notifier_call = ivc_pci_panic;
+	panic->regs = regs;
+	atomic_notifier_chain_register(&panic_notifier_list, &panic->notifier);
+	return devm_add_action_or_reset(dev, ivc_pci_end_panic, panic);
+}
+
 static int ivc_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	const struct ivc_kind *kind = (const void *)id->driver_data;
@@ -169,6 +207,10 @@ static int ivc_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(ivc->noti))
 		return PTR_ERR(ivc->noti);
 	err = ivc_pci_claim_areas(pdev);
+	if (err)
+		return err;
+
+	err = ivc_pci_announce_panic(dev, regs);
 	if (err)
 		return err;
 

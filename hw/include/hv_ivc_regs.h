@@ -25,6 +25,7 @@
 #define HV_IVC_REG_NR_QUEUES 0x10   /* RO queues of this partition */
 #define HV_IVC_REG_INFO      0x14   /* RO offset of the info page in BAR0 */
 #define HV_IVC_REG_INFO_SIZE 0x18   /* RO bytes of the info page in use */
+#define HV_IVC_REG_PANIC     0x1c   /* WO the guest's kernel has panicked */
 /* RW one register a queue, in the info page's order: HV_IVC_ENDPOINT_OPEN */
 #define HV_IVC_REG_ENDPOINT(slot) (0x1000 + 4 * (slot))
 

@@ -23,10 +23,11 @@ EPILOG = """exit codes:
   0    it worked
   1    it failed: a guest did not come up, a command of `run` failed, ...
   2    wrong command line, wrong soc.toml
-  124  exec, run: a command took longer than --timeout
+  124  exec, run: a command took longer than --timeout; wait: what it waits for did not come
   125  exec: vsoc itself failed; else exec has the exit code of its command, 128 + n if
        signal n ended it
-  130  interrupted (Ctrl-C); 143: terminated
+  130  interrupted (Ctrl-C); 129, 143: hung up, terminated
+  test has pytest's exit codes, cc the compiler's
 
 A SoC is found by its soc.toml: -f FILE, or ./soc.toml, or the only SoC that is running.
 docs/specs/soc-toml.md describes the file, docs/man/vsoc.1 all of this."""

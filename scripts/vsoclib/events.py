@@ -82,7 +82,13 @@ class Events:
         self.history: list[Event] = []
 
     def begin(self) -> None:
-        """Before QEMU starts: one that was killed may have left half a line."""
+        """Before QEMU starts: what is there is of another one, perhaps with half a line at its
+        end.
+        """
+        self.look()
+        self.panicked = False
+        self.shutdown = None
+        self._rest = b""
         with open(self._log, "ab") as log:
             log.write(b"\n")
 

@@ -140,7 +140,8 @@ docs/specs/faults.md has the details.""")
     parser.add_argument("--delay-ms", type=_number, metavar="T", help="by how much they come later")
     parser.add_argument("--word", choices=WORDS, help="the word that is overwritten")
     parser.add_argument("--value", type=_number, metavar="V", help="by what")
-    parser.add_argument("--offset", type=_number, metavar="O", help="of the byte in the frame (default: 0)")
+    parser.add_argument("--offset", type=_number, metavar="O",
+                        help="of the byte in the frame (default: 0)")
     parser.add_argument("--xor", type=_number, metavar="X",
                         help="what it is xored with (default: 255)")
     parser.add_argument("--list", action="store_true", help="show those that are not over")

@@ -59,12 +59,15 @@ class Machine:
         return ["-nodefaults", "-no-user-config", "-display", "none",
                 "-smp", "1", "-m", f"{memory_mib}M"]
 
+    # A guest that panics goes on, to say on its console what happened.
+    PANIC = ("-action", "panic=none")
+
     @staticmethod
     def qemu_arguments(name: str, memory_mib: int, append: str) -> list[str]:
         """All but the accelerator, the kernel and our device. File names are relative to the
         state folder.
         """
-        return ["-name", name, *Machine.board_arguments(memory_mib), "-initrd", f"{name}.initrd",
+        return ["-name", name, *Machine.board_arguments(memory_mib), *Machine.PANIC, "-initrd", f"{name}.initrd",
                 "-append", f"{KERNEL_COMMAND_LINE} vsoc.vm={name} {append}".rstrip(),
                 "-chardev", f"socket,id=qmp,path={name}.qmp.sock,server=on,wait=off",
                 "-mon", "chardev=qmp,mode=control", *events.arguments(name),

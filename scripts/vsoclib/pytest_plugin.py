@@ -2,7 +2,7 @@
 """vsoc's plug-in for pytest: boots the SoC of a soc.toml for scenarios, and tells why one failed.
 
 `vsoc test` loads it; `-p vsoclib.pytest_plugin` does for a pytest that has scripts/ on its path,
-and `pip install ./scripts` for one that is to have it always. docs/specs/scenarios.md describes
+and `pip install -e ./scripts` for one that is to have it always. docs/specs/scenarios.md describes
 what a test gets.
 """
 

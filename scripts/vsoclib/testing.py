@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .errors import VsocError, tail
+from .leftovers import Leftovers
 from .setup.build import configure
 from .setup.cache import content_key
 from .setup.progress import Step, ninja_status
@@ -57,9 +58,10 @@ class Counts:
         return f"{text}, {len(self.skipped)} skipped" if self.skipped else text
 
 
-def _environment() -> dict[str, str]:
+def _environment(leftovers: Optional[Leftovers] = None) -> dict[str, str]:
     # Nothing of the caller's Python gets in, and no compiled Python gets into the tree of tests.
-    return {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    more = leftovers.environment() if leftovers is not None else {}
+    return {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
 # Programs
@@ -129,7 +131,7 @@ def _count_program(test: dict[str, Any]) -> Counts:
     return counts
 
 
-def _run_programs(build: Path, names: list[str]) -> Counts:
+def _run_programs(build: Path, names: list[str], leftovers: Leftovers) -> Counts:
     with _programs_step("build the programs", build) as step:
         step.run(["ninja", "-C", str(build), "all", "meson-test-prereq"], status=ninja_status)
     log = build / "meson-logs/testlog-setarch.json"  # meson adds the wrapper's name
@@ -148,7 +150,7 @@ def _run_programs(build: Path, names: list[str]) -> Counts:
     ]
     done = subprocess.run(
         command,
-        env=_environment(),
+        env=_environment(leftovers),
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -195,7 +197,7 @@ def _has_python(suite: str) -> bool:
     return any((_CHECKOUT / "tests" / suite).rglob("test_*.py"))
 
 
-def _run_python(suite: str, expression: Optional[str]) -> Counts:
+def _run_python(suite: str, expression: Optional[str], leftovers: Leftovers) -> Counts:
     report = _BUILD / f"{suite}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
@@ -211,7 +213,11 @@ def _run_python(suite: str, expression: Optional[str]) -> Counts:
         f"--junitxml={report}",
     )
     done = subprocess.run(
-        command, cwd=_CHECKOUT, env=_environment(), check=False, stdin=subprocess.DEVNULL
+        command,
+        cwd=_CHECKOUT,
+        env=_environment(leftovers),
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     counts = Counts()
     for case in ElementTree.parse(report).iter("testcase") if report.is_file() else ():
@@ -257,10 +263,15 @@ def _run(suite: str, expression: Optional[str], build: Path) -> Counts:
     start = time.monotonic()
     counts = Counts()
     names = _programs(build, suite, expression)
-    if names:
-        counts.add(_run_programs(build, names))
-    if _has_python(suite):
-        counts.add(_run_python(suite, expression))
+    with Leftovers(suite) as leftovers:
+        if names:
+            counts.add(_run_programs(build, names, leftovers))
+        if _has_python(suite):
+            counts.add(_run_python(suite, expression, leftovers))
+        left = leftovers.left()
+    if left:
+        counts.failed += 1
+        print("  the tests have left behind:\n" + "\n".join(f"    {each}" for each in left))
     if expression is None and counts == Counts():
         counts.failed += 1
         print(f"  the suite {suite} has no tests")

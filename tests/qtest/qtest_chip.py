@@ -256,7 +256,7 @@ class Chips:
 
     def __init__(self) -> None:
         # Not pytest's: the path of a socket has to be short.
-        self.folder = Path(tempfile.mkdtemp(prefix="vsoc-qtest-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="vsoc-qtest-"))
         self._chips: List[Chip] = []
         self._peers: List[Peer] = []
         self._files = 0

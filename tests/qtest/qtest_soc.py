@@ -45,7 +45,7 @@ RAM = 0x40000000
 MESSAGES = RAM + (8 << 20)      # MSI-X messages arrive here, 4 bytes a vector
 
 # docs/specs/hv-ivc.md
-ID, VERSION, PARTITION, LINK, NR_QUEUES, INFO, INFO_SIZE = range(0, 0x1c, 4)
+ID, VERSION, PARTITION, LINK, NR_QUEUES, INFO, INFO_SIZE, PANIC = range(0, 0x20, 4)
 RING, STATUS = 0, 4
 UNKNOWN, OPEN, GONE = 0, 1, 2
 
@@ -269,7 +269,8 @@ class FakeServer:
 # Whatever ends the tests ends what they started.
 MORTAL = ("setpriv", "--pdeathsig", "KILL")
 
-MACHINE = ("-machine", "virt,gic-version=3,highmem-ecam=off", "-m", "16", "-nodefaults")
+MACHINE = ("-machine", "virt,gic-version=3,highmem-ecam=off", "-m", "16", "-nodefaults",
+           "-action", "panic=none")
 
 
 def device_args(server: Path, **properties: Any) -> List[str]:
@@ -412,7 +413,7 @@ class Soc:
     def __init__(self, table: Table, size: Optional[int] = None,
                  vectors: Optional[int] = None) -> None:
         # Not pytest's: the path of a socket has to be short.
-        self.folder = Path(tempfile.mkdtemp(prefix="vsoc-qtest-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="vsoc-qtest-"))
         self.vms: List[Vm] = []
         self.fakes: List[FakeServer] = []
         self.server: Optional[Server] = None

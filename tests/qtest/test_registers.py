@@ -4,8 +4,8 @@
 import random
 
 import pytest
-from qtest_soc import (BARS, CONFIG, ID, INFO, INFO_SIZE, LINK, NR_QUEUES, PAGE, PARTITION, RING,
-                       STATUS, VERSION, Soc, Vm)
+from qtest_soc import (BARS, CONFIG, ID, INFO, INFO_SIZE, LINK, NR_QUEUES, PAGE, PANIC, PARTITION,
+                       RING, STATUS, VERSION, Soc, Vm)
 
 
 @pytest.fixture
@@ -50,6 +50,23 @@ def test_register_map(vm: Vm) -> None:
     assert vm.register(INFO_SIZE) == 64 + 6 * 24 + 6 * 48
     for slot in range(len(own)):
         assert vm.register(0x1000 + 4 * slot) == 0
+
+
+def test_a_panic_is_announced_once(vm: Vm) -> None:
+    def announced() -> int:
+        return sum(event["event"] == "GUEST_PANICKED" for event in vm.get_qmp_events())
+    assert vm.register(PANIC) == 0
+    for value in (1, 0, 0xffffffff):
+        vm.write(BARS[0] + PANIC, value)
+    vm.write(BARS[0] + PANIC, 1, 2)
+    assert announced() == 1
+    assert vm.cmd("query-status")["status"] == "running"
+    vm.cmd("system_reset")
+    vm.event_wait("RESET", timeout=10)
+    vm.map_bars()
+    vm.write(BARS[0] + PANIC, 1)
+    vm.cmd("query-status")
+    assert announced() == 1
 
 
 def test_endpoint_keeps_bit_0(vm: Vm) -> None:

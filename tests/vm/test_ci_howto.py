@@ -25,15 +25,16 @@ def test_the_commands(tmp_path: Path) -> None:
         return done.stdout
 
     commands = [line.strip() for line in PAGE.read_text(encoding="utf-8").splitlines()
-                if line.startswith("    scripts/vsoc ")]
-    scenarios = [command for command in commands if "vsoc test" in command]
-    assert len(scenarios) == 2 and len(commands) == 7
-    for command in scenarios:
+                if line.startswith(("    scripts/vsoc ", "    cp ", "    make "))]
+    scenarios = [command for command in commands if command.startswith("scripts/vsoc test ")]
+    project = [command for command in commands if "my-project" in command]
+    assert len(scenarios) == 2 and len(project) == 2 and len(commands) == 9
+    for command in scenarios + project:
         run(command)
     assert "testsuite" in (tmp_path / "report.xml").read_text(encoding="utf-8")
     run(f"scripts/vsoc up -f {EXAMPLE}")
     try:
-        said = [run(command) for command in commands if command not in scenarios]
+        said = [run(command) for command in commands if command not in scenarios + project]
         assert "drop" in said[-2] and "255" in said[-2]
     finally:
         run(f"scripts/vsoc down -f {EXAMPLE}")

@@ -104,8 +104,9 @@ def test_no_soc_toml(words: "tuple[str, ...]", text: str, tmp_path: Path) -> Non
                                          (signal.SIGKILL, -9)])
 def test_the_end_of_a_test_that_is_ended(number: signal.Signals, code: int,
                                          soc_toml: Path) -> None:
-    with subprocess.Popen([VSOC, "test", "-s", "-p", "no:cacheprovider", "-f", soc_toml,
-                           scenario(soc_toml, "waiting")], stdout=subprocess.PIPE, text=True) as test:
+    words = [VSOC, "test", "-s", "-p", "no:cacheprovider", "-f", soc_toml,
+             scenario(soc_toml, "waiting")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as test:
         assert test.stdout is not None
         for line in test.stdout:
             if "waiting\n" in line:
@@ -134,6 +135,19 @@ def test_the_plug_in_alone(soc_toml: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(CHECKOUT / "scripts")})
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout and nothing_left(soc_toml)
+
+
+def test_without_pytest(soc_toml: Path) -> None:
+    program = ("import sys\nfrom vsoclib import scenario\n"
+               "with scenario.boot(sys.argv[1]) as soc:\n"
+               "    print(soc['guest'].exec('hostname').stdout, end='')\n"
+               "    soc['update'].exec('exit 3')\n")
+    done = subprocess.run(["/usr/bin/python3", "-c", program, soc_toml], capture_output=True,
+                          text=True, timeout=100,
+                          env={**os.environ, "PYTHONPATH": str(CHECKOUT / "scripts")})
+    assert done.returncode == 1 and done.stdout == "guest\n"
+    assert "GuestError: update: `exit 3` ended with 3" in done.stderr
+    assert nothing_left(soc_toml)
 
 
 def test_arguments_of_pytest(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Helpers of the VM tests: a soc.toml, and the peer program at work in a guest."""
 
+import re
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from vsoclib import reactor  # noqa: E402
 from vsoclib.agent import Result  # noqa: E402
 from vsoclib.errors import VsocError  # noqa: E402
 from vsoclib.machine import Machine  # noqa: E402
+from vsoclib.state import cache_folder  # noqa: E402
 
 PLATFORM = CHECKOUT / "pct/platforms/generic/platform_config.h"
 
@@ -41,6 +43,9 @@ INTER_CHIP chip_one  8
 INTER_CHIP chip_big  9
 INTER_VM   ivc_test  255
 """
+
+# What scripts/setup filled. The fixture `cache` gives the tests another one.
+SETUP_CACHE = cache_folder()
 
 ANSWER = 0.02       # seconds between two looks at what the peer program says
 
@@ -81,6 +86,19 @@ cfg = "{chip}.cfg"
 files = [{listed}]
 """
     return text + '[link.0]\nends = ["a.guest", "b.guest"]\n'
+
+
+def filled_cache(folder: Path) -> Path:
+    """A cache for scripts/setup, in which it finds all that it has made before."""
+    kinds: "dict[str, list[Path]]" = {}
+    for entry in SETUP_CACHE.iterdir():
+        if re.fullmatch(r".*-[0-9a-f]{16}", entry.name):
+            kinds.setdefault(entry.name.rpartition("-")[0], []).append(entry)
+    # Links: what is made anew lies here. So few that nothing is pruned; the last ones are in use.
+    for entries in kinds.values():
+        for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime)[-2:]:
+            (folder / entry.name).symlink_to(entry)
+    return folder
 
 
 class Steps:

@@ -202,19 +202,20 @@ static void assert_none_in(const char *folder)
 
 void assert_nothing_left(void)
 {
-    char folder[] = "/tmp/test-intra-mq-XXXXXX";
-
     assert_none_in("/dev/shm");
     if (g_file_test("/dev/mqueue", G_FILE_TEST_IS_DIR)) {
         assert_none_in("/dev/mqueue");
     }
     /* A view of our own, where nobody has mounted one. */
     if (geteuid() == 0) {
-        g_assert_nonnull(g_mkdtemp(folder));
+        char *folder = g_dir_make_tmp("test-intra-mq-XXXXXX", NULL);
+
+        g_assert_nonnull(folder);
         if (mount("mqueue", folder, "mqueue", 0, NULL) == 0) {
             assert_none_in(folder);
             g_assert_cmpint(umount2(folder, MNT_DETACH), ==, 0);
         }
         g_assert_cmpint(g_rmdir(folder), ==, 0);
+        g_free(folder);
     }
 }

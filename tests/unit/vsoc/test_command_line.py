@@ -2,16 +2,18 @@
 """The command line of vsoc without a guest: help, wrong words, exit codes."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Callable
 
 import pytest
-from vsoc_samples import GOOD
+from vsoc_samples import CHECKOUT, GOOD
 
 Vsoc = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMANDS = ("demo", "up", "down", "status", "run", "exec", "push", "logs", "console", "reset",
-            "kill", "qmp", "top", "capture", "graph", "pct", "certs", "cc")
+            "kill", "qmp", "top", "capture", "graph", "pct", "certs", "test", "fault", "wait", "cc")
+MAN = CHECKOUT / "docs/man/vsoc.1"
 
 
 def test_help_names_every_command_and_the_exit_codes(vsoc: Vsoc) -> None:
@@ -19,6 +21,19 @@ def test_help_names_every_command_and_the_exit_codes(vsoc: Vsoc) -> None:
     assert done.returncode == 0
     assert all(f"\n    {command} " in done.stdout for command in COMMANDS)
     assert "exit codes:" in done.stdout
+
+
+def test_the_manual_page_has_every_command_and_exit_code(vsoc: Vsoc) -> None:
+    page = MAN.read_text()
+    synopsis = set(re.findall(r"\\fBvsoc ([a-z]+)|\\fR\|\\fB([a-z]+)(?=\\fR)", page))
+    assert set(COMMANDS) <= {one or other for one, other in synopsis}
+    commands = page[page.index(".SH COMMANDS"):page.index(".SH EXIT STATUS")]
+    assert set(COMMANDS) == set(re.findall(r"^\.TP\n\.B ([a-z]+)$", commands, re.M))
+    told = re.findall(r"^  (\d+)  |; (\d+), (\d+):", vsoc("--help").stdout, re.M)
+    codes = {code for found in told for code in found if code}
+    assert codes == {"0", "1", "2", "124", "125", "129", "130", "143"}
+    status = page[page.index(".SH EXIT STATUS"):page.index(".SH ENVIRONMENT")]
+    assert codes == set(re.findall(r"\d+", " ".join(re.findall(r"^\.B (.*)$", status, re.M))))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -53,6 +68,8 @@ def test_numbers_that_make_no_sense(words: "tuple[str, ...]", vsoc: Vsoc) -> Non
     (("exec", "guest", "--", "true"), 125), (("push", "guest", "a", "/b"), 1), (("logs",), 1),
     (("console", "guest"), 1), (("reset", "guest"), 1), (("kill", "guest"), 1),
     (("qmp", "guest", "stop"), 1), (("top",), 1),
+    (("fault", "guest", "255", "drop"), 1), (("fault", "--list"), 1), (("fault", "--clear"), 1),
+    (("wait", "guest", "--ready"), 1),
     (("capture",), 1), (("down",), 1)])
 def test_nothing_runs(words: "tuple[str, ...]", code: int, vsoc: Vsoc) -> None:
     done = vsoc(*words)
@@ -76,6 +93,15 @@ def test_down_is_idempotent(vsoc: Vsoc, soc_toml: Callable[[str], Path], cache: 
     assert not list(cache.glob("run/*"))
 
 
+@pytest.mark.parametrize("words", [("up",), ("run",), ("demo",), ("graph",)])
+def test_a_wrong_soc_toml(words: "tuple[str, ...]", vsoc: Vsoc,
+                          soc_toml: Callable[[str], Path]) -> None:
+    path = soc_toml(GOOD.replace("cfg =", "config ="))
+    done = vsoc(*words, "-f", str(path))
+    line = GOOD.splitlines().index('cfg = "guest.cfg"') + 1
+    assert done.returncode == 2 and f"vsoc: {path}:{line}: " in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("command", ["up", "run", "cc"])
 def test_without_setup(command: str, vsoc: Vsoc, soc_toml: Callable[[str], Path],
                        cache: Path) -> None:
@@ -85,10 +111,14 @@ def test_without_setup(command: str, vsoc: Vsoc, soc_toml: Callable[[str], Path]
     assert "no-setup.json: run scripts/setup" in done.stderr
 
 
-def test_a_setup_that_is_gone(vsoc: Vsoc, tmp_path: Path) -> None:
+def test_a_setup_that_is_gone(vsoc: Vsoc, tmp_path: Path,
+                              soc_toml: Callable[[str], Path]) -> None:
     (tmp_path / "no-setup.json").write_text(json.dumps({"qemu": "/nowhere/qemu"}))
-    done = vsoc("cc", "app.c")
-    assert done.returncode == 1 and "/nowhere/qemu, which " in done.stderr
+    for words in (("cc", "app.c"), ("up", "-f", str(soc_toml(GOOD))),
+                  ("run", "-f", str(soc_toml(GOOD)))):
+        done = vsoc(*words)
+        assert done.returncode == 1 and "/nowhere/qemu, which " in done.stderr
+        assert "run scripts/setup" in done.stderr
 
 
 def test_run_without_a_command(vsoc: Vsoc, soc_toml: Callable[[str], Path]) -> None:

@@ -76,6 +76,14 @@ def test_a_panic_ends_with_the_next_start(log: Path) -> None:
     assert not events.panicked
 
 
+def test_a_qemu_that_is_about_to_start_has_not_panicked(log: Path) -> None:
+    events = Events(log)
+    add(log, GREETING + event("GUEST_PANICKED") + event("SHUTDOWN", reason='"guest-panic"'))
+    events.begin()
+    events.look()
+    assert not events.panicked and events.why_ended() == ""
+
+
 @pytest.mark.parametrize("reason,words", [
     ("guest-shutdown", ": the guest shut down"), ("host-signal", ": a signal asked it to end"),
     ("of-its-own", ": of-its-own")])

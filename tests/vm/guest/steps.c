@@ -20,6 +20,7 @@
  *                  there; 0: it has not
  *   quiet:MS       nothing may arrive for so long
  *   empty          wait until all sent frames were read
+ *   go:FILE        wait until this file is there, and remove it
  *   close, sleep:MS, hold (for ever), die (SIGKILL), limit:SECONDS (default 30)
  */
 #include <errno.h>
@@ -337,6 +338,19 @@ static void quiet(long milliseconds)
     }
 }
 
+/* Until whoever drives us says so. The endpoints sleep meanwhile. */
+static void go(const char *file)
+{
+    double deadline = now() + limit;
+
+    while (unlink(file) != 0) {
+        if (now() > deadline) {
+            fail("not within %g s", limit);
+        }
+        usleep(10000);
+    }
+}
+
 static struct end *find(const char *name)
 {
     for (int i = 0; i < MAX_ENDPOINTS; i++) {
@@ -416,6 +430,8 @@ static void run_step(void)
         if ((uint32_t)error != b) {
             fail("NvSciError 0x%x", (unsigned)error);
         }
+    } else if (strcmp(w[0], "go") == 0) {
+        go(w[1]);
     } else if (strcmp(w[0], "limit") == 0) {
         limit = a;
     } else if (strcmp(w[0], "sleep") == 0) {
