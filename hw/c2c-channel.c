@@ -126,7 +126,8 @@ static void look(struct c2c_channel *ch)
         }
         end_session(ch, C2C_CLOSE);
     } else if (ch->agreed) {
-        if (word != IVC_SYNC) {
+        /* As rule 9 of channel.md has it. */
+        if (word != IVC_SYNC && !ivc_is_forged(&ch->ivc)) {
             return;
         }
         end_session(ch, C2C_RESET);

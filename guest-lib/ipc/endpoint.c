@@ -199,7 +199,8 @@ static void look_for_departure(struct endpoint *ep)
 
 /*
  * Whether the established channel has come to its end: the peer wants a reset,
- * or has departed and nothing of it is left.
+ * or has departed and nothing of it is left, or we were woken for nothing and
+ * find that our own words were written over (rule 9).
  */
 static bool is_over(struct endpoint *ep)
 {
@@ -209,6 +210,9 @@ static bool is_over(struct endpoint *ep)
      */
     bool sync = ivc_peer_state(&ep->ivc) == IVC_SYNC;
 
+    if (ep->woken && nothing_to_read(ep) && ivc_is_forged(&ep->ivc)) {
+        return true;
+    }
     if (!ep->departed && (sync || (ep->woken && nothing_to_read(ep)))) {
         look_for_departure(ep);
         if (sync && ep->uncertain) {

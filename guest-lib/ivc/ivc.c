@@ -69,14 +69,38 @@ void ivc_reset(struct ivc *ivc)
     }
 }
 
+/* Only compared: what is found decides nothing but that it is not ours. */
+static bool state_is_forged(const struct ivc *ivc)
+{
+    return ivc->joined && ivc_load(&ivc->tx.header->tx_state) != ivc->state;
+}
+
 bool ivc_settle(struct ivc *ivc, uint32_t peer_state)
 {
-    if (!ivc->owes_sync || peer_state == IVC_ACK) {
+    bool forged = state_is_forged(ivc);
+
+    if (ivc->owes_sync) {
+        /* An ESTABLISHED that is not there any more gets no answer. */
+        if (peer_state == IVC_ACK && !forged) {
+            return false;
+        }
+        ivc->owes_sync = false;
+        publish_state(ivc, IVC_SYNC);
+        return true;
+    }
+    if (ivc->up || !forged) {
         return false;
     }
-    ivc->owes_sync = false;
-    publish_state(ivc, IVC_SYNC);
+    publish_state(ivc, ivc->state);
     return true;
+}
+
+bool ivc_is_forged(const struct ivc *ivc)
+{
+    return state_is_forged(ivc) ||
+           (ivc->up &&
+            (ivc_load(&ivc->tx.header->tx_count) != ivc->tx.count ||
+             ivc_load(&ivc->rx.header->rx_count) != ivc->rx.count));
 }
 
 /*

@@ -80,9 +80,16 @@ uint32_t ivc_peer_state(const struct ivc *ivc);
 
 /*
  * Publishes the SYNC that is owed, unless the peer, in this state, still has
- * to be waited for. Returns whether the bell is due.
+ * to be waited for; and, while not established, the state again if somebody
+ * else has written to its word (rule 9). Returns whether the bell is due.
  */
 bool ivc_settle(struct ivc *ivc, uint32_t peer_state);
+
+/*
+ * Whether a word of ours is not what we published: nobody else may write there,
+ * and the peer may have acted on it (rule 9).
+ */
+bool ivc_is_forged(const struct ivc *ivc);
 
 /* One row of the table for a peer in this state. Only after joining. */
 enum ivc_step ivc_step(struct ivc *ivc, uint32_t peer_state);
