@@ -302,6 +302,72 @@ static void test_plausible_count(void)
     }
 }
 
+/*
+ * Space that is none: a frame that was not read is written over, and its reader
+ * finds another in its place. When there are more than can be, it finds none.
+ */
+static void test_space_that_is_none(void)
+{
+    struct pair pair;
+    uint32_t seen[2];
+
+    begin(&pair, 3, 0);
+    for (unsigned n = 0; n < NFRAMES; n++) {
+        assert_put(pair.a, 50 + n);
+    }
+    g_assert_cmpint(put(pair.a, 90), ==, -EAGAIN);
+    forge(&pair, "rx-count", 3 + NFRAMES);
+    for (unsigned n = 0; n < NFRAMES; n++) {
+        assert_put(pair.a, 60 + n);
+    }
+    assert_get_fails(pair.b, -EAGAIN);
+    /* The bell of the first frame is still there. */
+    assert_event(pair.b, RESET);
+    ring_both(&pair, seen);
+    g_assert_cmphex(seen[0] & (RESET | EST), ==, RESET | EST);
+    g_assert_cmphex(seen[1] & (RESET | EST), ==, EST);
+    assert_works(&pair);
+    pair_end(&pair);
+
+    /* As long as there are not too many, the reader's next Read ends it. */
+    begin(&pair, 3, 0);
+    assert_put(pair.a, 50);
+    assert_put(pair.a, 51);
+    forge(&pair, "rx-count", 5);
+    assert_put(pair.a, 52);
+    for (unsigned n = 0; n < 3; n++) {
+        assert_get(pair.b, 50 + n);
+    }
+    assert_works(&pair);
+    pair_end(&pair);
+}
+
+/* Who was told too much sends no frame that its peer would skip. */
+static void test_no_frame_is_skipped(void)
+{
+    struct pair pair;
+    uint32_t value;
+
+    /* The sender is first: its count is the true one again. */
+    begin(&pair, 3, 0);
+    forge(&pair, "tx-count", 4);
+    assert_put(pair.b, 70);
+    assert_get(pair.a, 70);
+    assert_get_fails(pair.a, -EAGAIN);
+    assert_works(&pair);
+    pair_end(&pair);
+
+    /* The reader is first: the sender finds no space until they have reset. */
+    begin(&pair, 3, 0);
+    forge(&pair, "tx-count", 4);
+    g_assert_cmpint(endpoint_read(pair.a, &value, sizeof(value)), ==, 0);
+    for (unsigned n = 0; n < 2 * NFRAMES; n++) {
+        g_assert_cmpint(put(pair.b, 70), ==, -EAGAIN);
+    }
+    assert_heals(&pair);
+    pair_end(&pair);
+}
+
 /* Frames that wait are there again when the word is right again. */
 static void test_hidden_frames(void)
 {
@@ -332,6 +398,8 @@ int main(int argc, char **argv)
     g_test_add_func("/faults/impossible-frame",
                     test_impossible_count_and_a_frame);
     g_test_add_func("/faults/plausible", test_plausible_count);
+    g_test_add_func("/faults/no-space", test_space_that_is_none);
+    g_test_add_func("/faults/none-skipped", test_no_frame_is_skipped);
     g_test_add_func("/faults/hidden", test_hidden_frames);
     return g_test_run();
 }
