@@ -510,6 +510,7 @@ static void test_faulty_lines(void)
 
 int main(int argc, char **argv)
 {
+    char *path;
     int ret;
 
     g_test_init(&argc, &argv, NULL);
@@ -530,12 +531,9 @@ int main(int argc, char **argv)
     g_test_add_func("/nvsciipc/no-configuration", test_no_configuration);
     g_test_add_func("/nvsciipc/faulty-lines", test_faulty_lines);
     ret = g_test_run();
-    if (!g_test_subprocess()) {
-        char *path = g_build_filename(folder, "nvsciipc.cfg", NULL);
-
-        g_unlink(path);
-        g_free(path);
-    }
+    path = g_build_filename(folder, "nvsciipc.cfg", NULL);
+    g_unlink(path);
+    g_free(path);
     g_rmdir(folder);
     g_free(folder);
     return ret;
