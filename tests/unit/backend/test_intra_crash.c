@@ -269,8 +269,9 @@ static void run_kills(struct zygote *zygote, const char *own, const char *far,
     unsigned connected = 0, late = 0;
     uint64_t frames = 0;
     /*
-     * The one before died in the middle of a handshake, which the survivor had
-     * not seen when the next one came: that may cost one reset (channel.md).
+     * The one before died in the middle of a handshake, and maybe left an ACK.
+     * A survivor that looks when the next one has come and has not yet taken it
+     * back believes it: that may cost one reset (channel.md).
      */
     bool unsure = false;
 
@@ -309,7 +310,7 @@ static void run_kills(struct zygote *zygote, const char *own, const char *far,
             over = look(&s, false);
         }
         late += g_get_monotonic_time() - died > DEATH_MS * 1000;
-        unsure = !over;
+        unsure = !over || load(&zygote->report->connected) == 0;
         frames += s.received;
         if (over && resets == 0) {
             connected++;
