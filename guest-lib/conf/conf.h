@@ -34,6 +34,9 @@ struct conf_entry {
     const char *origin;
 };
 
+/* As the configuration has it. */
+const char *conf_backend_name(enum conf_backend backend);
+
 struct conf_sink {
     /* false: stop. */
     bool (*entry)(void *opaque, const struct conf_entry *entry);

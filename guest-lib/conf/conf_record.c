@@ -258,6 +258,16 @@ unsigned conf_nr_fields(struct conf_field word)
     return i < NR_BACKENDS ? backends[i].nr_fields : 0;
 }
 
+const char *conf_backend_name(enum conf_backend backend)
+{
+    unsigned i = 0;
+
+    while (backends[i].backend != backend) {
+        i++;
+    }
+    return backends[i].word;
+}
+
 bool conf_record(const struct conf_line *line)
 {
     struct conf_entry entry = { .line = line->number, .gid = CONF_NO_GID };

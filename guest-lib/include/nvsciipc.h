@@ -95,6 +95,12 @@ typedef struct NvSciIpcEndpointInfo NvSciIpcEndpointInfo;
  * tree's node /chosen/nvsciipc. A line or entry that cannot be used is reported
  * on standard error and skipped.
  *
+ * The environment variable NVSCIIPC_TRACE (set-uid programs ignore it) names a
+ * file, or a terminal such as /dev/console, to which from now on a line is
+ * appended for each opening, closing, reset, CONN_EST, CONN_RESET, ASYNC_ERROR
+ * and failed call; never for frames. nvsciipc.cfg(5) has an example. A file
+ * that cannot be opened is reported on standard error, and is no failure.
+ *
  * Success. InvalidState: called before, without a Deinit since.
  * NoSuchEntry, NotPermitted, IsDirectory, FileTooBig, IO: the configuration
  * cannot be read; standard error says why. InsufficientMemory.

@@ -30,6 +30,7 @@ struct database {
     char *origin;               /* the same without links, for the records */
     void *names;                /* tsearch: struct key by name */
     struct record *records;
+    unsigned nr_names;
     bool out_of_memory;
 };
 
@@ -100,6 +101,7 @@ static bool on_entry(void *opaque, const struct conf_entry *entry)
             database->out_of_memory = true;
             return false;
         }
+        database->nr_names++;
     }
     return true;
 }
@@ -223,4 +225,14 @@ const struct conf_entry *database_find(const struct database *database,
     }
     *end = found->end;
     return &found->record->entry;
+}
+
+unsigned database_size(const struct database *database)
+{
+    return database->nr_names;
+}
+
+const char *database_origin(const struct database *database)
+{
+    return database->origin;
 }

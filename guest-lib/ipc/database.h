@@ -28,4 +28,10 @@ void database_free(struct database *database);
 const struct conf_entry *database_find(const struct database *database,
                                        const char *name, unsigned *end);
 
+/* Endpoints that can be found. */
+unsigned database_size(const struct database *database);
+
+/* Where the endpoints are from: a file, or a folder of the device tree. */
+const char *database_origin(const struct database *database);
+
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ipc/native.h"
+#include "ipc/trace.h"
 #include "ivc/ivc.h"
 #include "ivc_geometry.h"
 #include "nvsciipc.h"
@@ -65,6 +66,9 @@ struct endpoint {
     } dead;
 
     bool quiet;                 /* no bells for frames */
+
+    /* For the trace. A copy, as the configuration may go first. */
+    char name[CONF_NAME_SIZE];
 };
 
 static void ring(struct endpoint *ep)
@@ -116,6 +120,7 @@ int endpoint_open(struct endpoint **endpoint, const struct backend *backend,
         free(ep);
         return -EPROTO;
     }
+    memcpy(ep->name, entry->name[end], sizeof(ep->name));
     if (ivc_attach(&ep->ivc, ep->link.rx, ep->link.tx, ep->link.nframes,
                    ep->link.frame_size)) {
         ring(ep);
@@ -173,6 +178,11 @@ void endpoint_abandon(struct endpoint *ep)
 const struct link *endpoint_link(const struct endpoint *ep)
 {
     return &ep->link;
+}
+
+const char *endpoint_name(const struct endpoint *ep)
+{
+    return ep->name;
 }
 
 static bool nothing_to_read(const struct endpoint *ep)
@@ -355,6 +365,7 @@ static uint32_t levels(struct endpoint *ep)
     return events;
 }
 
+/* What is news is traced before the locks go: no call then precedes it. */
 uint32_t endpoint_get_event(struct endpoint *ep)
 {
     /*
@@ -373,7 +384,10 @@ uint32_t endpoint_get_event(struct endpoint *ep)
     }
     if (ep->ivc.up && is_over(ep)) {
         /* Told only to who knows that there was a connection. */
-        events = ep->announced ? NV_SCI_IPC_EVENT_CONN_RESET : 0;
+        if (ep->announced) {
+            events = NV_SCI_IPC_EVENT_CONN_RESET;
+            trace_event(ep->name, "CONN_RESET");
+        }
         forget_peer(ep);
         ivc_desert(&ep->ivc);
         shake_hands(ep, true);
@@ -384,11 +398,13 @@ uint32_t endpoint_get_event(struct endpoint *ep)
         if (!ep->announced) {
             events |= NV_SCI_IPC_EVENT_CONN_EST;
             ep->announced = true;
+            trace_event(ep->name, "CONN_EST");
         }
     }
     if (ep->errors.untold) {
         events |= NV_SCI_IPC_EVENT_ASYNC_ERROR;
         ep->errors.untold = false;
+        trace_async_error(ep->name, ep->errors.mask);
     }
     if (bell) {
         ring(ep);

@@ -53,6 +53,7 @@ void endpoint_close(struct endpoint *endpoint, bool discard);
 void endpoint_abandon(struct endpoint *endpoint);
 
 const struct link *endpoint_link(const struct endpoint *endpoint);
+const char *endpoint_name(const struct endpoint *endpoint);
 
 void endpoint_reset(struct endpoint *endpoint);
 

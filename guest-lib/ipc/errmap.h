@@ -8,4 +8,7 @@
 /* error: 0 or -errno. */
 NvSciError errmap(int error);
 
+/* Without "NvSciError_"; NULL: none that libnvsciipc finds. */
+const char *errmap_name(NvSciError error);
+
 #endif

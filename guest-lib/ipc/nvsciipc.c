@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The exported functions: check arguments, find the handle, call the endpoint.
+ *
+ * What fails is traced off the way of what succeeds, and with no lock held.
  */
 #include "nvsciipc.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend/backend.h"
 #include "ipc/database.h"
 #include "ipc/endpoint.h"
 #include "ipc/errmap.h"
 #include "ipc/handle.h"
+#include "ipc/trace.h"
 
 /* Who serves a record. */
 static const struct backend *const backends[] = {
@@ -71,10 +76,18 @@ NvSciError NvSciIpcInit(void)
         error = NvSciError_InsufficientMemory;
     } else {
         watching_forks = true;
+        trace_init();
         error = errmap(load_configuration());
         atomic_store(&initialized, database != NULL);
     }
+    if (error == NvSciError_Success) {
+        trace_event(NULL, "NvSciIpcInit: %u endpoints configured in %s",
+                    database_size(database), database_origin(database));
+    }
     pthread_mutex_unlock(&lock);
+    if (error != NvSciError_Success) {
+        trace_failure(NULL, __func__, error);
+    }
     return error;
 }
 
@@ -85,7 +98,9 @@ void NvSciIpcDeinit(void)
     pthread_mutex_lock(&lock);
     if (database) {
         atomic_store(&initialized, false);
+        trace_event(NULL, "NvSciIpcDeinit");
         while ((endpoint = handle_remove_any()) != NULL) {
+            trace_event(endpoint_name(endpoint), "closed");
             endpoint_close(endpoint, false);
         }
         database_free(database);
@@ -94,9 +109,16 @@ void NvSciIpcDeinit(void)
     pthread_mutex_unlock(&lock);
 }
 
+/* What the trace says of an endpoint that was opened. */
+struct opened {
+    const char *backend;
+    uint32_t nframes;
+    uint32_t frame_size;
+};
+
 /* The lock is held. service: NULL, or what will wait for the endpoint. */
 static int open_by_name(const char *name, NvSciEventService *service,
-                        NvSciIpcEndpoint *handle)
+                        NvSciIpcEndpoint *handle, struct opened *opened)
 {
     unsigned end;
     const struct conf_entry *entry = database_find(database, name, &end);
@@ -117,6 +139,9 @@ static int open_by_name(const char *name, NvSciEventService *service,
         }
     }
     if (ret == 0) {
+        opened->backend = conf_backend_name(entry->backend);
+        opened->nframes = endpoint_link(endpoint)->nframes;
+        opened->frame_size = endpoint_link(endpoint)->frame_size;
         *handle = handle_add(endpoint);
     }
     return ret;
@@ -126,6 +151,7 @@ static NvSciError open_endpoint(const char *name, bool pointers_ok,
                                 NvSciEventService *service,
                                 NvSciIpcEndpoint *handle)
 {
+    struct opened opened = { .backend = NULL };
     NvSciError error;
 
     pthread_mutex_lock(&lock);
@@ -134,9 +160,15 @@ static NvSciError open_endpoint(const char *name, bool pointers_ok,
     } else if (!pointers_ok) {
         error = NvSciError_BadParameter;
     } else {
-        error = errmap(open_by_name(name, service, handle));
+        error = errmap(open_by_name(name, service, handle, &opened));
     }
     pthread_mutex_unlock(&lock);
+    if (error == NvSciError_Success) {
+        trace_event(name, "opened, %s, %" PRIu32 " x %" PRIu32,
+                    opened.backend, opened.nframes, opened.frame_size);
+    } else {
+        trace_failure(name, "open failed", error);
+    }
     return error;
 }
 
@@ -160,22 +192,73 @@ static NvSciError no_endpoint(void)
                                        NvSciError_NotInitialized;
 }
 
+/* Of an endpoint that may be closed before the trace is written. */
+struct name {
+    char text[CONF_NAME_SIZE];
+};
+
+__attribute__((cold, noinline))
+static NvSciError refuse(NvSciIpcEndpoint handle, enum handle_use use,
+                         const struct endpoint *endpoint, const char *function)
+{
+    NvSciError error = NvSciError_BadParameter;
+    struct name name;
+
+    if (endpoint) {
+        strcpy(name.text, endpoint_name(endpoint));
+        handle_put(handle, use);
+    } else {
+        error = no_endpoint();
+    }
+    trace_failure(endpoint ? name.text : NULL, function, error);
+    return error;
+}
+
 /*
  * Opens every call: `pointers_ok` is what has to be true of its arguments.
- * Success: *endpoint is held for this use until handle_put.
+ * Success: *endpoint is held for this use until leave.
  */
-static NvSciError enter(NvSciIpcEndpoint handle, enum handle_use use,
-                        bool pointers_ok, struct endpoint **endpoint)
+__attribute__((always_inline))
+static inline NvSciError enter(NvSciIpcEndpoint handle, enum handle_use use,
+                               bool pointers_ok, struct endpoint **endpoint,
+                               const char *function)
 {
     *endpoint = handle_get(handle, use);
-    if (!*endpoint) {
-        return no_endpoint();
+    if (*endpoint && pointers_ok) {
+        return NvSciError_Success;
     }
-    if (!pointers_ok) {
+    return refuse(handle, use, *endpoint, function);
+}
+
+__attribute__((cold, noinline))
+static NvSciError fail(NvSciIpcEndpoint handle, enum handle_use use,
+                       const struct endpoint *endpoint, NvSciError error,
+                       const char *function)
+{
+    struct name name;
+
+    strcpy(name.text, endpoint_name(endpoint));
+    handle_put(handle, use);
+    trace_failure(name.text, function, error);
+    return error;
+}
+
+/* Closes a call that was entered: what it returns. ret: the endpoint's. */
+__attribute__((always_inline))
+static inline NvSciError leave(NvSciIpcEndpoint handle, enum handle_use use,
+                               const struct endpoint *endpoint, int ret,
+                               const char *function)
+{
+    if (ret == 0) {
         handle_put(handle, use);
-        return NvSciError_BadParameter;
+        return NvSciError_Success;
     }
-    return NvSciError_Success;
+    /* That there is no frame, or no space, is no fault, and often so. */
+    if (ret == -EAGAIN) {
+        handle_put(handle, use);
+        return errmap(ret);
+    }
+    return fail(handle, use, endpoint, errmap(ret), function);
 }
 
 NvSciError NvSciIpcCloseEndpointSafe(NvSciIpcEndpoint handle, bool clear)
@@ -183,8 +266,10 @@ NvSciError NvSciIpcCloseEndpointSafe(NvSciIpcEndpoint handle, bool clear)
     struct endpoint *endpoint = handle_remove(handle);
 
     if (!endpoint) {
-        return no_endpoint();
+        return refuse(handle, HANDLE_BOTH, NULL, __func__);
     }
+    /* Before the peer can tell that. */
+    trace_event(endpoint_name(endpoint), "closed");
     endpoint_close(endpoint, clear);
     return NvSciError_Success;
 }
@@ -197,9 +282,11 @@ void NvSciIpcCloseEndpoint(NvSciIpcEndpoint handle)
 NvSciError NvSciIpcResetEndpointSafe(NvSciIpcEndpoint handle)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_BOTH, true, &endpoint);
+    NvSciError error = enter(handle, HANDLE_BOTH, true, &endpoint, __func__);
 
     if (error == NvSciError_Success) {
+        /* Before the peer can tell that, though locked therefore. */
+        trace_event(endpoint_name(endpoint), "reset");
         endpoint_reset(endpoint);
         handle_put(handle, HANDLE_BOTH);
     }
@@ -215,11 +302,12 @@ NvSciError NvSciIpcReadSafe(NvSciIpcEndpoint handle, void *buf, uint32_t size,
                             uint32_t *bytes)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_RX, buf && bytes, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, buf && bytes,
+                             &endpoint, __func__);
 
     if (error == NvSciError_Success) {
-        error = errmap(endpoint_read(endpoint, buf, size));
-        handle_put(handle, HANDLE_RX);
+        error = leave(handle, HANDLE_RX, endpoint,
+                      endpoint_read(endpoint, buf, size), __func__);
     }
     if (bytes) {
         *bytes = error == NvSciError_Success ? size : 0;
@@ -246,12 +334,13 @@ NvSciError NvSciIpcReadGetNextFrame(NvSciIpcEndpoint handle,
                                     const volatile void **buf)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_RX, buf != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, buf != NULL,
+                             &endpoint, __func__);
     const void *frame = NULL;
 
     if (error == NvSciError_Success) {
-        error = errmap(endpoint_read_frame(endpoint, &frame));
-        handle_put(handle, HANDLE_RX);
+        error = leave(handle, HANDLE_RX, endpoint,
+                      endpoint_read_frame(endpoint, &frame), __func__);
     }
     if (buf) {
         *buf = frame;
@@ -262,11 +351,11 @@ NvSciError NvSciIpcReadGetNextFrame(NvSciIpcEndpoint handle,
 NvSciError NvSciIpcReadAdvance(NvSciIpcEndpoint handle)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_RX, true, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, true, &endpoint, __func__);
 
     if (error == NvSciError_Success) {
-        error = errmap(endpoint_read_advance(endpoint));
-        handle_put(handle, HANDLE_RX);
+        error = leave(handle, HANDLE_RX, endpoint,
+                      endpoint_read_advance(endpoint), __func__);
     }
     return error;
 }
@@ -275,11 +364,12 @@ NvSciError NvSciIpcWriteSafe(NvSciIpcEndpoint handle, const void *buf,
                              uint32_t size, uint32_t *bytes)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_TX, buf && bytes, &endpoint);
+    NvSciError error = enter(handle, HANDLE_TX, buf && bytes,
+                             &endpoint, __func__);
 
     if (error == NvSciError_Success) {
-        error = errmap(endpoint_write(endpoint, buf, size));
-        handle_put(handle, HANDLE_TX);
+        error = leave(handle, HANDLE_TX, endpoint,
+                      endpoint_write(endpoint, buf, size), __func__);
     }
     if (bytes) {
         *bytes = error == NvSciError_Success ? size : 0;
@@ -305,12 +395,13 @@ NvSciError NvSciIpcWriteGetNextFrame(NvSciIpcEndpoint handle,
                                      volatile void **buf)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_TX, buf != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_TX, buf != NULL,
+                             &endpoint, __func__);
     void *frame = NULL;
 
     if (error == NvSciError_Success) {
-        error = errmap(endpoint_write_frame(endpoint, &frame));
-        handle_put(handle, HANDLE_TX);
+        error = leave(handle, HANDLE_TX, endpoint,
+                      endpoint_write_frame(endpoint, &frame), __func__);
     }
     if (buf) {
         *buf = frame;
@@ -321,11 +412,11 @@ NvSciError NvSciIpcWriteGetNextFrame(NvSciIpcEndpoint handle,
 NvSciError NvSciIpcWriteAdvance(NvSciIpcEndpoint handle)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_TX, true, &endpoint);
+    NvSciError error = enter(handle, HANDLE_TX, true, &endpoint, __func__);
 
     if (error == NvSciError_Success) {
-        error = errmap(endpoint_write_advance(endpoint));
-        handle_put(handle, HANDLE_TX);
+        error = leave(handle, HANDLE_TX, endpoint,
+                      endpoint_write_advance(endpoint), __func__);
     }
     return error;
 }
@@ -334,7 +425,8 @@ NvSciError NvSciIpcGetEndpointInfo(NvSciIpcEndpoint handle,
                                    NvSciIpcEndpointInfo *info)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_RX, info != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, info != NULL,
+                             &endpoint, __func__);
 
     if (error == NvSciError_Success) {
         info->nframes = endpoint_link(endpoint)->nframes;
@@ -347,7 +439,8 @@ NvSciError NvSciIpcGetEndpointInfo(NvSciIpcEndpoint handle,
 NvSciError NvSciIpcGetLinuxEventFd(NvSciIpcEndpoint handle, int32_t *fd)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_RX, fd != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, fd != NULL,
+                             &endpoint, __func__);
 
     if (error == NvSciError_Success) {
         *fd = endpoint_link(endpoint)->event_fd;
@@ -359,15 +452,14 @@ NvSciError NvSciIpcGetLinuxEventFd(NvSciIpcEndpoint handle, int32_t *fd)
 NvSciError NvSciIpcGetEventSafe(NvSciIpcEndpoint handle, uint32_t *events)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_BOTH, events != NULL, &endpoint);
-    uint32_t reported = 0;
+    NvSciError error = enter(handle, HANDLE_BOTH, events != NULL,
+                             &endpoint, __func__);
 
     if (error == NvSciError_Success) {
-        reported = endpoint_get_event(endpoint);
+        *events = endpoint_get_event(endpoint);
         handle_put(handle, HANDLE_BOTH);
-    }
-    if (events) {
-        *events = reported;
+    } else if (events) {
+        *events = 0;
     }
     return error;
 }
@@ -380,7 +472,8 @@ NvSciError NvSciIpcGetEvent(NvSciIpcEndpoint handle, uint32_t *events)
 NvSciError NvSciIpcGetAsyncErrors(NvSciIpcEndpoint handle, uint32_t *errors)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_RX, errors != NULL, &endpoint);
+    NvSciError error = enter(handle, HANDLE_RX, errors != NULL,
+                             &endpoint, __func__);
 
     if (error == NvSciError_Success) {
         *errors = endpoint_take_errors(endpoint);
@@ -392,11 +485,11 @@ NvSciError NvSciIpcGetAsyncErrors(NvSciIpcEndpoint handle, uint32_t *errors)
 NvSciError NvSciIpcEnableNotification(NvSciIpcEndpoint handle, bool flag)
 {
     struct endpoint *endpoint;
-    NvSciError error = enter(handle, HANDLE_BOTH, true, &endpoint);
+    NvSciError error = enter(handle, HANDLE_BOTH, true, &endpoint, __func__);
 
     if (error == NvSciError_Success) {
-        error = errmap(endpoint_enable_notification(endpoint, flag));
-        handle_put(handle, HANDLE_BOTH);
+        error = leave(handle, HANDLE_BOTH, endpoint,
+                      endpoint_enable_notification(endpoint, flag), __func__);
     }
     return error;
 }
@@ -428,10 +521,13 @@ NvSciError NvSciIpcGetEventNotifier(NvSciIpcEndpoint handle,
 {
     struct endpoint *endpoint;
     NvSciError error = enter(handle, HANDLE_RX, eventNotifier != NULL,
-                             &endpoint);
+                             &endpoint, __func__);
 
     if (error == NvSciError_Success) {
         error = create_notifier(endpoint, eventNotifier);
+        if (error != NvSciError_Success) {
+            return fail(handle, HANDLE_RX, endpoint, error, __func__);
+        }
         handle_put(handle, HANDLE_RX);
     }
     return error;
