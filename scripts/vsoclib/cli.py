@@ -325,8 +325,8 @@ def cross_compile(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from . import (capture, certificates, fault_command, graph, pct, scenario_command, top as live,
-                   wait_command)
+    from . import (capture, certificates, fault_command, graph, log_command, pct, scenario_command,
+                   top as live, wait_command)
 
     top = argparse.ArgumentParser(
         prog="vsoc", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -387,6 +387,7 @@ def parser() -> argparse.ArgumentParser:
     made = add("qmp", qmp, vm=True)
     made.add_argument("qmp_command", metavar="COMMAND", help="a QMP command, e.g. query-status")
     made.add_argument("arguments", nargs="?", metavar="JSON", help="its arguments, a JSON object")
+    log_command.add_parser(commands)
     live.add_parser(commands)
     capture.add_parser(commands)
     graph.add_parser(commands)

@@ -44,6 +44,7 @@ class VmConfig:
     run: Optional[str] = None
     memory_mib: int = 256
     append: str = ""
+    trace: bool = False
     qemu: tuple[str, ...] = ()
 
 
@@ -115,7 +116,7 @@ def _vm(reader: Reader, at: KeyPath, prefix: str, table: dict[str, Any]) -> VmCo
         raise reader.error(at, f"'{prefix}{name}' is longer than the {MAX_VM_NAME} characters of a "
                                "host name")
     reader.known(table, at, ("partition", "cfg", "channels", "files", "run", "memory", "append",
-                             "qemu"))
+                             "trace", "qemu"))
     memory = reader.get(table, at, "memory", str, 'a string as "256M" is', default="256M")
     match = _MEMORY.fullmatch(memory)
     if match is None:
@@ -137,6 +138,7 @@ def _vm(reader: Reader, at: KeyPath, prefix: str, table: dict[str, Any]) -> VmCo
         run=reader.get(table, at, "run", str, "a string (a command)"),
         memory_mib=mib,
         append=reader.get(table, at, "append", str, "a string", default=""),
+        trace=reader.get(table, at, "trace", bool, "true or false", default=False),
         qemu=tuple(reader.strings(table, at, "qemu")))
 
 

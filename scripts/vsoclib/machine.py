@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Awaitable, Callable, Coroutine, Mapping, Optional, Sequence, TypeVar, Union
 
-from . import events, reactor
+from . import events, reactor, timeline
 from .agent import SLOWEST_POLL, Agent, Output, Result
 from .channel import Channel, ChannelTimeout, Said
 from .console import Watch
@@ -63,12 +63,13 @@ class Machine:
     PANIC = ("-action", "panic=none")
 
     @staticmethod
-    def qemu_arguments(name: str, memory_mib: int, append: str) -> list[str]:
+    def qemu_arguments(name: str, memory_mib: int, append: str, trace: bool) -> list[str]:
         """All but the accelerator, the kernel and our device. File names are relative to the
         state folder.
         """
-        return ["-name", name, *Machine.board_arguments(memory_mib), *Machine.PANIC, "-initrd", f"{name}.initrd",
-                "-append", f"{KERNEL_COMMAND_LINE} vsoc.vm={name} {append}".rstrip(),
+        words = f"{KERNEL_COMMAND_LINE} vsoc.vm={name}{' vsoc.trace' * trace} {append}".rstrip()
+        return ["-name", name, *Machine.board_arguments(memory_mib), *Machine.PANIC,
+                *timeline.trace_arguments(), "-initrd", f"{name}.initrd", "-append", words,
                 "-chardev", f"socket,id=qmp,path={name}.qmp.sock,server=on,wait=off",
                 "-mon", "chardev=qmp,mode=control", *events.arguments(name),
                 "-chardev", f"socket,id=console,path={name}.console.sock,server=on,wait=off,"

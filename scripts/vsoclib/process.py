@@ -20,7 +20,7 @@ from typing import Iterator, NamedTuple, Optional, Sequence
 from .errors import ProcessError, StateError
 from .state import Folder
 
-ROLE = "VSOC_ROLE"      # in the environment of each: "server", "SOC.server", or "vm:NAME"
+ROLE = "VSOC_ROLE"      # in the environment of each: "server", "SOC.server", "vm:NAME" or "recorder"
 
 
 class Process(NamedTuple):

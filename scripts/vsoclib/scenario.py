@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import (Any, Callable, Iterator, Mapping, Optional, ParamSpec, Sequence, TypeVar,
                     Union)
 
-from . import faults, reactor, soc as engine
+from . import faults, reactor, soc as engine, timeline
 from .agent import SIGNAL_EXIT
 from .config import load
 from .errors import (ConfigError, GuestError, PanicError, ProcessError, StateError,
@@ -667,6 +667,7 @@ class Soc:
         self.engine = running
         self.vms: dict[str, Vm] = {name: Vm(self, machine)
                                    for name, machine in running.machines.items()}
+        self.began = time.time()        # the test
 
     def __getitem__(self, vm: str) -> Vm:
         try:
@@ -723,6 +724,11 @@ class Soc:
             raise ConfigError(f"{vm} has no channel {number} to another chip")
         return Queue(f"{vm}:{number}", ends)
 
+    def log(self) -> list[timeline.Entry]:
+        """What has happened since the test began, by time; as `vsoc log` has it."""
+        return [entry for entry in timeline.Reader(self.engine.folder).more()
+                if entry.time >= self.began]
+
     @_public
     def clear_faults(self) -> None:
         """Ends all faults and puts all cables back."""
@@ -736,6 +742,7 @@ class Soc:
         """Before a test: all run and answer, without faults."""
         for vm in self:
             vm.heal()
+        self.began = time.time()
         for vm in self:
             vm.begin()
 

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Callable
 
+from . import timeline
 from .errors import VsocError
 from .observe import Observer
 from .output import table
@@ -67,6 +68,8 @@ def parts(soc: Soc) -> dict[str, str]:
     faults = _said(lambda: _faults(soc))
     if faults:
         found["faults"] = faults
+    width = max(len(vm.name) for vm in soc)
+    found["time line"] = "\n".join(timeline.show(entry, soc.began, width) for entry in soc.log())
     for vm in soc:
         found[f"console of {vm.name}"] = vm.console()
         found[f"kernel log of {vm.name}"] = _said(lambda: _kernel_log(vm))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Optional, Sequence
 
 from . import (accel, artifacts, certificates, channel, devicetree, initrd, links, pct, process,
-               server)
+               server, timeline)
 from .config import Config, SocConfig, VmConfig, load
 from .errors import ConfigError, LinkError, StateError
 from .links import LinkDevice, LinkEnd
@@ -59,6 +59,7 @@ class Soc:
         self.folder = folder
         self.chips: dict[str, Chip] = {}
         self.machines: dict[str, Machine] = {}
+        self.recorder: Optional[Child] = None
         self.links: list[LinkDevice] = []
         self.ends: list[LinkEnd] = []       # what we gave them, if we started it
         self.boot_timeout = 120.0
@@ -93,6 +94,7 @@ class Soc:
             soc.chips[each["name"]] = Chip(each["name"], prefix,
                                            folder.read_json(prefix + TABLE_JSON) or {}, serving,
                                            command)
+        soc.recorder = child(timeline.ROLE, timeline.LOG, [])
         for name, command in state["commands"].items():
             soc.machines[name] = Machine(folder, name, command,
                                          child(role(name), f"{name}.qemu.log", command))
@@ -107,6 +109,10 @@ class Soc:
         return any(chip.server is not None and chip.server.running()
                    for chip in self.chips.values()) or \
             any(machine.running() for machine in self.machines.values())
+
+    def recording(self) -> bool:
+        """Whether the time line goes on."""
+        return self.recorder is not None and self.recorder.running()
 
     def __enter__(self) -> "Soc":
         self.start(bound=True, purpose="run")
@@ -134,10 +140,14 @@ class Soc:
         self.folder.lock(purpose)
         ports = links.Ports()
         try:
-            if process.find(self.folder.path):
+            there = process.find(self.folder.path)
+            if any(each.role != timeline.ROLE for each in there):
                 raise StateError(f"{self.config.name} is running already; "
                                  f"`vsoc down -f {self.config.path}` ends it")
+            for recorder in there:      # all that it has recorded has ended
+                process.kill(recorder)
             self._prepare(self.config, bound, ports)
+            self._record(bound)
             self._boot(self.machines.values(), bound)
         except BaseException:
             self.stop(keep_logs=True)
@@ -174,7 +184,7 @@ class Soc:
                 if vm.channels == "dt":
                     tree = devicetree.write(board, vm, self.folder.path)
                 command = [*board, *tree, "-kernel", str(made.kernel),
-                           *Machine.qemu_arguments(vm.name, vm.memory_mib, vm.append),
+                           *Machine.qemu_arguments(vm.name, vm.memory_mib, vm.append, vm.trace),
                            *self._devices(soc, vm),
                            *vm.qemu]
                 self.machines[vm.name] = Machine(self.folder, vm.name, command)
@@ -221,6 +231,12 @@ class Soc:
             "links": [asdict(link) for link in self.links],
             "partitions": {vm.name: vm.partition for vm in config.vms},
             "commands": {name: machine.command for name, machine in self.machines.items()}})
+
+    def _record(self, bound: bool) -> None:
+        """Sees to it that the time line goes on."""
+        if not self.recording():
+            self.recorder = timeline.record(self.folder, list(self.machines), [
+                chip.prefix for chip in self.chips.values()], bound)
 
     def _clear(self) -> None:
         """Removes what an earlier run left, but not the lock."""
@@ -275,6 +291,7 @@ class Soc:
                 raise StateError(f"the ivshmem-server of {self.folder.path.name} "
                                  f"({chip.name}) has ended: `vsoc down`, then `vsoc up`")
         missing = [machine for machine in self.machines.values() if not machine.running()]
+        self._record(bound=False)
         try:
             self._boot(missing, bound=False)
         except BaseException:
@@ -295,6 +312,10 @@ class Soc:
             for child in children:
                 if child is not None:
                     child.kill()
+            if keep_logs and self.recorder is not None:
+                timeline.finish(self.recorder)
+            if self.recorder is not None:
+                self.recorder.kill()
             process.kill_all(self.folder.path)
             for machine in self.machines.values():
                 machine.close(for_good=True)

@@ -103,7 +103,7 @@ class Reader:
             return default
         value = table[name]
         # bool is an int in Python, but not in TOML.
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise self.error(at + (name,), f"'{name}' is not {what}")
         return value
 

@@ -13,7 +13,8 @@ from vm_support import CHECKOUT, filled_cache
 COMMAND = re.compile(r"^    ((?:scripts/|vsoc |make |cp |scp ).*?)(?:\s+# .*)?$", re.M)
 # Who runs the commands of a page.
 PAGES = {"README.md": __file__, "docs/howto/first-boot.md": __file__,
-         "docs/howto/add-a-queue.md": __file__, "docs/howto/ci.md": "test_ci_howto.py",
+         "docs/howto/add-a-queue.md": __file__, "docs/howto/see.md": __file__,
+         "docs/howto/ci.md": "test_ci_howto.py",
          "docs/howto/two-chips.md": "test_chips_howto.py"}
 # That is us.
 NOT_RUN = {"scripts/test"}
