@@ -92,9 +92,13 @@ static NvSciError call(enum call which, NvSciIpcEndpoint handle)
     case EVENT_FD:
         return NvSciIpcGetLinuxEventFd(handle, &count);
     case GET_EVENT:
-        return NvSciIpcGetEvent(handle, &word);
+        error = NvSciIpcGetEvent(handle, &word);
+        check(error == NvSciError_Success || word == 0);
+        return error;
     case GET_EVENT_SAFE:
-        return NvSciIpcGetEventSafe(handle, &word);
+        error = NvSciIpcGetEventSafe(handle, &word);
+        check(error == NvSciError_Success || word == 0);
+        return error;
     case ASYNC_ERRORS:
         return NvSciIpcGetAsyncErrors(handle, &word);
     case NOTIFICATION:
