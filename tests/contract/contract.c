@@ -162,10 +162,16 @@ unsigned free_descriptor(void)
 
 void limit_descriptors(unsigned first)
 {
+    static struct rlimit usual;
     struct rlimit limit;
 
-    check_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = first ? first : limit.rlim_max;
+    if (usual.rlim_max == 0) {
+        check_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    }
+    limit = usual;
+    if (first > 0) {
+        limit.rlim_cur = first;
+    }
     check_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
