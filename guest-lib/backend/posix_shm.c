@@ -150,7 +150,7 @@ static void watch_forks(void)
 }
 
 /* What to raise. */
-static void explain(int error, const char *what)
+static void explain(int error, const char *what, bool queue)
 {
     struct rlimit limit = { 0 };
     int spare;
@@ -158,7 +158,7 @@ static void explain(int error, const char *what)
     switch (error) {
     case EMFILE:
         /* For a queue this is said of two limits. */
-        spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        spare = queue ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
         if (spare >= 0) {
             close(spare);
             getrlimit(RLIMIT_MSGQUEUE, &limit);
@@ -195,7 +195,13 @@ static void explain(int error, const char *what)
 
 int shm_failure(int error, const char *what)
 {
-    explain(error, what);
+    explain(error, what, false);
+    return error == ENOSPC ? -EUSERS : -error;
+}
+
+static int queue_failure(int error, const char *what)
+{
+    explain(error, what, true);
     return error == ENOSPC ? -EUSERS : -error;
 }
 
@@ -502,7 +508,7 @@ static int open_queue(const struct shm_end *end, unsigned number)
                      mode, &attr);
     }
     if (mq < 0) {
-        return shm_failure(errno, "no message queue");
+        return queue_failure(errno, "no message queue");
     }
     (void)mq_unlink(name);
     if (end->gid != CONF_NO_GID &&

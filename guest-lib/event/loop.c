@@ -18,9 +18,9 @@
 #define HARVEST 64      /* events taken by one system call */
 
 /* epoll's cookie. A stale one no longer matches its slot's generation. */
-static uint64_t token_of(const struct notifier *notifier)
+static uint64_t token_of(uint32_t slot, uint32_t generation)
 {
-    return (uint64_t)notifier->generation << 32 | notifier->slot;
+    return (uint64_t)generation << 32 | slot;
 }
 
 /* NULL if it was deleted meanwhile. */
@@ -63,40 +63,62 @@ static NvSciError free_slot(struct service *service, uint32_t *index)
     return NvSciError_Success;
 }
 
+/*
+ * Gives it a slot and watches its source. What was closed by its owner has no
+ * event any more, and is let in all the same. The lock is held; on failure the
+ * notifier is as it was.
+ */
+static NvSciError enter(struct service *service, struct notifier *notifier)
+{
+    int fd = notifier->source.fd(notifier->source.opaque);
+    uint32_t index;
+    NvSciError error = free_slot(service, &index);
+
+    if (error != NvSciError_Success) {
+        return error;
+    }
+
+    uint32_t generation = ++service->slots[index].generation;
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLET,
+        .data.u64 = token_of(index, generation),
+    };
+
+    if (fd >= 0 &&
+        epoll_ctl(service->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        return errno == ENOMEM || errno == ENOSPC
+                   ? NvSciError_InsufficientResource
+               : errno == EEXIST ? NvSciError_AlreadyInUse
+                                 : NvSciError_BadParameter;
+    }
+    service->slots[index].notifier = notifier;
+    notifier->service = service;
+    notifier->slot = index;
+    notifier->generation = generation;
+    notifier->wait = 0;
+    service->users++;
+    service->owing |= notifier->owed;
+    return NvSciError_Success;
+}
+
+/* The other way round; the service keeps its user. The lock is held. */
+static void leave(struct service *service, uint32_t index)
+{
+    struct notifier *notifier = service->slots[index].notifier;
+    int fd = notifier->source.fd(notifier->source.opaque);
+
+    service->slots[index].notifier = NULL;
+    if (fd >= 0) {
+        epoll_ctl(service->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    }
+}
+
 NvSciError service_add(struct service *service, struct notifier *notifier)
 {
     NvSciError error;
-    uint32_t index;
 
     pthread_mutex_lock(&service->lock);
-    error = free_slot(service, &index);
-    if (error == NvSciError_Success) {
-        struct slot *slot = &service->slots[index];
-
-        slot->generation++;
-        slot->notifier = notifier;
-        notifier->service = service;
-        notifier->slot = index;
-        notifier->generation = slot->generation;
-        notifier->wait = 0;
-
-        struct epoll_event event = {
-            .events = EPOLLIN | EPOLLET,
-            .data.u64 = token_of(notifier),
-        };
-        int fd = notifier->source.fd(notifier->source.opaque);
-
-        if (epoll_ctl(service->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) {
-            service->users++;
-            service->owing |= notifier->owed;
-        } else {
-            error = errno == ENOMEM || errno == ENOSPC
-                        ? NvSciError_InsufficientResource
-                    : errno == EEXIST ? NvSciError_AlreadyInUse
-                                      : NvSciError_BadParameter;
-            slot->notifier = NULL;
-        }
-    }
+    error = enter(service, notifier);
     pthread_mutex_unlock(&service->lock);
     return error;
 }
@@ -106,33 +128,35 @@ void service_remove(struct notifier *notifier)
     struct service *service = notifier->service;
 
     pthread_mutex_lock(&service->lock);
-    service->slots[notifier->slot].notifier = NULL;
-
-    int fd = notifier->source.fd(notifier->source.opaque);
-
-    if (fd >= 0) {
-        epoll_ctl(service->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-    }
+    leave(service, notifier->slot);
     pthread_mutex_unlock(&service->lock);
 }
 
 NvSciError service_move(struct notifier *notifier, struct service *to)
 {
     struct service *from = notifier->service;
+    uint32_t index = notifier->slot;
+    NvSciError error;
 
     if (from == to) {
         return NvSciError_Success;
     }
-    /* What is readable now is reported by the new set when it is added. */
-    service_remove(notifier);
-
-    NvSciError error = service_add(to, notifier);
-
-    if (error != NvSciError_Success) {
-        /* Its old place is still there: only a slot and no memory. */
-        service_add(from, notifier);
+    /* Always in this order, because others may move the other way. */
+    pthread_mutex_lock(from < to ? &from->lock : &to->lock);
+    pthread_mutex_lock(from < to ? &to->lock : &from->lock);
+    /*
+     * In before out, so that there is no way back that could fail. What is
+     * readable now is reported by the new set.
+     */
+    error = enter(to, notifier);
+    if (error == NvSciError_Success) {
+        leave(from, index);
     }
-    service_put(from);
+    pthread_mutex_unlock(&to->lock);
+    pthread_mutex_unlock(&from->lock);
+    if (error == NvSciError_Success) {
+        service_put(from);
+    }
     return error;
 }
 

@@ -9,26 +9,31 @@
 
 /* Far above any use: 500 endpoints take 30 KiB, a device tree 2 MiB at most. */
 #define MAX_FILE_SIZE (16u << 20)
-#define READ_SIZE (64u << 10)
+#define READ_SIZE (64u << 10)         /* at first */
 
 /* The whole file, or -errno. *text is the caller's to free. */
 static int read_all(int fd, char **text, size_t *size)
 {
     char *buffer = NULL;
-    size_t used = 0;
+    size_t used = 0, room = 0;
     int ret = 0;
 
     for (;;) {
-        char *larger = realloc(buffer, used + READ_SIZE);
         ssize_t got;
 
-        if (!larger) {
-            ret = -ENOMEM;
-            break;
+        if (used == room) {
+            size_t larger = room ? 2 * room : READ_SIZE;
+            char *grown = realloc(buffer, larger);
+
+            if (!grown) {
+                ret = -ENOMEM;
+                break;
+            }
+            buffer = grown;
+            room = larger;
         }
-        buffer = larger;
         do {
-            got = read(fd, buffer + used, READ_SIZE);
+            got = read(fd, buffer + used, room - used);
         } while (got < 0 && errno == EINTR);
         if (got < 0) {
             ret = -errno;

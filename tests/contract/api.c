@@ -4,13 +4,21 @@
  * has, and the events. Waits and wake-ups are in wakeups.c, event services in
  * events.c.
  */
+#include <grp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "contract.h"
+
+#define STRANGER 4000000001u    /* a user and a group that there are not */
+#define NOBODYS_GROUP 4000000002u
+#define MAX_CFG (16 << 20)      /* docs/specs/configuration.md */
 
 static NvSciIpcEndpoint near_end;
 static NvSciIpcEndpointInfo info;
@@ -84,9 +92,13 @@ static NvSciError call(enum call which, NvSciIpcEndpoint handle)
     case EVENT_FD:
         return NvSciIpcGetLinuxEventFd(handle, &count);
     case GET_EVENT:
-        return NvSciIpcGetEvent(handle, &word);
+        error = NvSciIpcGetEvent(handle, &word);
+        check(error == NvSciError_Success || word == 0);
+        return error;
     case GET_EVENT_SAFE:
-        return NvSciIpcGetEventSafe(handle, &word);
+        error = NvSciIpcGetEventSafe(handle, &word);
+        check(error == NvSciError_Success || word == 0);
+        return error;
     case ASYNC_ERRORS:
         return NvSciIpcGetAsyncErrors(handle, &word);
     case NOTIFICATION:
@@ -213,11 +225,88 @@ static void test_before_init(void)
     NvSciIpcDeinit();
 }
 
+/* The configuration, with each line for a group that this process is not of. */
+static void put_groups(int out)
+{
+    const char *path = getenv("NVSCIIPC_CFG");
+    FILE *cfg = fopen(path ? path : "/etc/nvsciipc.cfg", "re");
+    char line[300];
+
+    check(cfg != NULL);
+    while (fgets(line, sizeof(line), cfg)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] != '\0') {
+            check(dprintf(out, "%s %u\n", line, NOBODYS_GROUP) > 0);
+        }
+    }
+    fclose(cfg);
+}
+
+/* As root may do anything, nobody plays this in a child. */
+static void play_stranger(const char *cfg, int writable)
+{
+    NvSciIpcEndpoint handle = 77;
+
+    alarm(30);
+    if (geteuid() == 0) {
+        check_equal(setgroups(0, NULL), 0);
+        check_equal(setresgid(STRANGER, STRANGER, STRANGER), 0);
+        check_equal(setresuid(STRANGER, STRANGER, STRANGER), 0);
+    }
+    setenv("NVSCIIPC_CFG", cfg, 1);
+    check_ok(NvSciIpcInit());
+    check_error(NvSciIpcOpenEndpoint(contract.near_name, &handle),
+                NotPermitted);
+    check_equal(handle, 77);
+    NvSciIpcDeinit();
+    /* Now that nobody may read it. */
+    check_equal(write(writable, "", 1), 1);
+    while (access(cfg, R_OK) == 0) {
+        usleep(1000);
+    }
+    check_error(NvSciIpcInit(), NotPermitted);
+    _exit(0);
+}
+
+static void test_permissions(void)
+{
+    char path[] = "/tmp/vsoc-contract-XXXXXX", byte;
+    int cfg = mkstemp(path), pipes[2], status;
+    pid_t child;
+
+    check(cfg >= 0);
+    put_groups(cfg);
+    check_equal(fchmod(cfg, 0644), 0);
+    check_equal(pipe(pipes), 0);
+    child = fork();
+    if (child == 0) {
+        close(pipes[0]);
+        play_stranger(path, pipes[1]);
+    }
+    check(child > 0);
+    close(pipes[1]);
+    (void)!read(pipes[0], &byte, 1);    /* or it has failed */
+    check_equal(fchmod(cfg, 0), 0);
+    check_equal(waitpid(child, &status, 0), child);
+    unlink(path);
+    close(cfg);
+    close(pipes[0]);
+    check_equal(status, 0);
+}
+
 static void test_init(void)
 {
     const char *set = getenv("NVSCIIPC_CFG");
     char *cfg = set ? strdup(set) : NULL;
+    char large[] = "/tmp/vsoc-contract-XXXXXX";
+    int file = mkstemp(large);
 
+    check(file >= 0);
+    check_equal(ftruncate(file, MAX_CFG + 1), 0);
+    close(file);
+    setenv("NVSCIIPC_CFG", large, 1);
+    check_error(NvSciIpcInit(), FileTooBig);
+    unlink(large);
     setenv("NVSCIIPC_CFG", "/nowhere/nvsciipc.cfg", 1);
     check_error(NvSciIpcInit(), NoSuchEntry);
     setenv("NVSCIIPC_CFG", "/", 1);
@@ -274,6 +363,41 @@ static void test_open(void)
     check_equal(handle, 77);
     end();
     begin();
+    end();
+}
+
+/* With one descriptor more each time, until it can be opened. */
+static void open_with_few(void)
+{
+    unsigned before = nr_descriptors(), first = free_descriptor(), more = 0;
+    NvSciIpcEndpoint handle = 77;
+    NvSciError error;
+
+    do {
+        limit_descriptors(first + more++);
+        error = NvSciIpcOpenEndpoint(contract.near_name, &handle);
+        limit_descriptors(0);
+        if (error != NvSciError_Success) {
+            check_error(error, TooManyOpenFiles);
+            check_equal(handle, 77);
+            check_equal(nr_descriptors(), before);
+        }
+    } while (error != NvSciError_Success && more < 32);
+    check_ok(error);
+    check(more > 2);
+    near_end = handle;
+}
+
+static void test_descriptors(void)
+{
+    open_with_few();
+    check_ok(NvSciIpcCloseEndpointSafe(near_end, false));
+    /* It may be the far end that has most of what is needed. */
+    far_ok(FAR_OPEN, 0);
+    open_with_few();
+    check_ok(NvSciIpcResetEndpointSafe(near_end));
+    far_ok(FAR_RESET, 0);
+    meet(near_end);
     end();
 }
 
@@ -748,6 +872,62 @@ static void test_close(void)
     end();
 }
 
+#define NR_ECHOED 3000u
+
+static void *write_all(void *unused)
+{
+    (void)unused;
+    for (uint32_t n = 0, bytes; n < NR_ECHOED;) {
+        NvSciError error = NvSciIpcWriteSafe(near_end, &n, sizeof(n), &bytes);
+
+        if (error == NvSciError_Success) {
+            n++;
+        } else if (error == NvSciError_InsufficientMemory) {
+            sched_yield();
+        } else {
+            check_ok(error);
+        }
+    }
+    return NULL;
+}
+
+static void *read_all(void *unused)
+{
+    int64_t limit = now_us() + PATIENCE_MS * 1000LL;
+
+    (void)unused;
+    for (uint32_t n = 0, word, bytes; n < NR_ECHOED;) {
+        NvSciError error = NvSciIpcReadSafe(near_end, &word, sizeof(word),
+                                            &bytes);
+
+        if (error == NvSciError_Success) {
+            check_equal(word, n++);
+        } else if (error == NvSciError_InsufficientMemory) {
+            check(now_us() < limit);
+            sched_yield();
+        } else {
+            check_ok(error);
+        }
+    }
+    return NULL;
+}
+
+/* One thread writes while another reads; the far end sends it all back. */
+static void test_two_threads(void)
+{
+    pthread_t writer, reader;
+
+    begin();
+    check_equal(pthread_create(&writer, NULL, write_all, NULL), 0);
+    check_equal(pthread_create(&reader, NULL, read_all, NULL), 0);
+    far_ok(FAR_ECHO, NR_ECHOED);
+    pthread_join(writer, NULL);
+    pthread_join(reader, NULL);
+    check_error(far_end(FAR_READ, 0).error, InsufficientMemory);
+    check_equal(wait_events(near_end, EMPTY) & (READ | RESET), 0);
+    end();
+}
+
 static void test_fork(void)
 {
     int status;
@@ -791,15 +971,38 @@ static void test_deinit(void)
     NvSciIpcDeinit();
     NvSciIpcDeinit();
     free(frame);
+    frame = NULL;
+}
+
+/* With an endpoint closed, left open, or none: nothing is left of it. */
+static void test_init_again(void)
+{
+    unsigned before = nr_descriptors();
+
+    for (unsigned n = 0; n < 60; n++) {
+        check_ok(NvSciIpcInit());
+        if (n % 3 != 0) {
+            open_near();
+        }
+        if (n % 3 == 1) {
+            check_ok(NvSciIpcCloseEndpointSafe(near_end, false));
+        }
+        NvSciIpcDeinit();
+        check_equal(nr_descriptors(), before);
+    }
+    free(frame);
+    frame = NULL;
 }
 
 int main(int argc, char **argv)
 {
     static const struct contract_case cases[] = {
         { "before-init", test_before_init },
+        { "permissions", test_permissions },
         { "init", test_init },          /* from here on there is a far end */
         { "version", test_version },
         { "open", test_open },
+        { "descriptors", test_descriptors },
         { "before-reset", test_before_reset },
         { "levels", test_levels },
         { "empty", test_empty },
@@ -818,8 +1021,10 @@ int main(int argc, char **argv)
         { "stale-frames", test_stale_frames },
         { "peer-closes", test_peer_closes },
         { "close", test_close },
+        { "two-threads", test_two_threads },
         { "fork", test_fork },
         { "deinit", test_deinit },      /* and here none */
+        { "init-again", test_init_again },
     };
 
     contract_parse(argc, argv, "The contract of libnvsciipc");

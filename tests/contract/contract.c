@@ -2,12 +2,15 @@
 /* What the contract tests share. */
 #include "contract.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,6 +138,43 @@ bool readable(int32_t fd, int ms)
     return n == 1;
 }
 
+unsigned nr_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned nr = 0;
+
+    check(folder != NULL);
+    while (readdir(folder)) {
+        nr++;
+    }
+    closedir(folder);
+    return nr - 3;      /* ".", "..", and the folder's own */
+}
+
+unsigned free_descriptor(void)
+{
+    int fd = dup(STDERR_FILENO);
+
+    check(fd >= 0);
+    close(fd);
+    return (unsigned)fd;
+}
+
+void limit_descriptors(unsigned first)
+{
+    static struct rlimit usual;
+    struct rlimit limit;
+
+    if (usual.rlim_max == 0) {
+        check_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    }
+    limit = usual;
+    if (first > 0) {
+        limit.rlim_cur = first;
+    }
+    check_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 static NvSciError fill(int byte)
 {
     NvSciIpcEndpointInfo info;
@@ -149,6 +189,33 @@ static NvSciError fill(int byte)
     }
     memset((void *)(uintptr_t)frame, byte, info.frame_size);
     return NvSciIpcWriteAdvance(far_handle);
+}
+
+static NvSciError echo(uint32_t nr)
+{
+    int64_t end = now_us() + PATIENCE_MS * 1000LL;
+    NvSciError error = NvSciError_Success;
+    bool full = false;
+    uint32_t word, bytes;
+
+    while (nr > 0 && now_us() < end) {
+        if (!full) {
+            error = NvSciIpcReadSafe(far_handle, &word, sizeof(word), &bytes);
+        }
+        full = full || error == NvSciError_Success;
+        if (full) {
+            error = NvSciIpcWriteSafe(far_handle, &word, sizeof(word), &bytes);
+        }
+        if (full && error == NvSciError_Success) {
+            full = false;
+            nr--;
+        } else if (error == NvSciError_InsufficientMemory) {
+            sched_yield();
+        } else {
+            return error;
+        }
+    }
+    return nr > 0 ? NvSciError_Timeout : NvSciError_Success;
 }
 
 static struct far_answer play(enum far_call call, uint32_t argument)
@@ -189,6 +256,9 @@ static struct far_answer play(enum far_call call, uint32_t argument)
         if (answer.error == NvSciError_Success) {
             answer.value = readable(fd, (int)argument);
         }
+        break;
+    case FAR_ECHO:
+        answer.error = echo(argument);
         break;
     case FAR_END:
         break;

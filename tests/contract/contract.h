@@ -70,6 +70,11 @@ struct contract_case {
 int contract_run(const struct contract_case *cases, size_t nr);
 
 int64_t now_us(void);
+/* How many descriptors this process has, and the lowest number that is free. */
+unsigned nr_descriptors(void);
+unsigned free_descriptor(void);
+/* Descriptors of this number and above cannot be had, until it is 0. */
+void limit_descriptors(unsigned first);
 /* Whether the descriptor becomes readable within so long. */
 bool readable(int32_t fd, int ms);
 
@@ -83,6 +88,7 @@ enum far_call {
     FAR_READ,           /* value: so too */
     FAR_NOTIFICATION,   /* argument: on or off */
     FAR_READABLE,       /* argument: for how many ms; value: whether */
+    FAR_ECHO,           /* argument: how many frames to send back */
     FAR_END,            /* no more calls */
 };
 

@@ -179,14 +179,23 @@ static void test_arguments(void)
     NvSciEventNotifier *const twice[] = { native, native };
     NvSciEventNotifier *const hole[] = { native, NULL };
 
+    /* Refused before anybody looks at it. */
+    NvSciNativeEvent *const some = (NvSciNativeEvent *)&made;
+
     check_error(events->CreateNativeEventNotifier(events, NULL, &made),
+                BadParameter);
+    check_error(events->CreateNativeEventNotifier(NULL, some, &made),
+                BadParameter);
+    check_error(events->CreateNativeEventNotifier(events, some, NULL),
                 BadParameter);
     check_error(events->CreateLocalEvent(NULL, &event), BadParameter);
     check_error(events->CreateLocalEvent(events, NULL), BadParameter);
     check_error(events->CreateTimerEvent(events, &timer), NotSupported);
     check_error(events->CreateTimerEvent(events, NULL), BadParameter);
+    check_error(events->CreateTimerEvent(NULL, &timer), BadParameter);
     check_error(service->CreateEventLoop(service, &loop), NotSupported);
     check_error(service->CreateEventLoop(service, NULL), BadParameter);
+    check_error(service->CreateEventLoop(NULL, &loop), BadParameter);
     check_error(local->Signal(NULL), BadParameter);
     check_error(native->SetHandler(NULL, NULL, NULL, 0), BadParameter);
     check_error(wait_one(NULL, 0), BadParameter);
@@ -209,6 +218,16 @@ static void test_arguments(void)
     check_error(service->WaitForMultipleEventsExt(events, one, 0, 0, fresh),
                 BadParameter);
     check_error(service->WaitForMultipleEventsExt(events, one, 1, 0, NULL),
+                BadParameter);
+    check_error(service->WaitForMultipleEventsExt(events, NULL, 0, 0, fresh),
+                BadParameter);
+    check_error(service->WaitForMultipleEventsExt(events, one, 1, -2, fresh),
+                BadParameter);
+    check_error(service->WaitForMultipleEventsExt(events, NULL, 0, -2, NULL),
+                BadParameter);
+    check_error(service->WaitForMultipleEventsExt(events, twice, 2, 0, fresh),
+                BadParameter);
+    check_error(service->WaitForMultipleEventsExt(events, hole, 2, 0, fresh),
                 BadParameter);
     check_error(NvSciEventMoveNotifier(NULL, events, native), BadParameter);
     check_error(NvSciEventMoveNotifier(events, NULL, native), BadParameter);
@@ -334,12 +353,18 @@ static unsigned handled;
 
 static void handler(void *cookie)
 {
+    bool fresh;
+
     handled++;
     if (cookie) {
         take(*(uint32_t *)cookie);
     }
     /* Not from inside a handler. */
     check_error(wait_one(local->eventNotifier, 0), NotSupported);
+    check_error(service->WaitForMultipleEvents(&native, 1, 0, &fresh),
+                NotSupported);
+    check_error(service->WaitForMultipleEventsExt(&service->EventService, NULL,
+                                                  0, 0, NULL), NotSupported);
 }
 
 static void test_handlers(void)
@@ -397,6 +422,8 @@ static void test_move(void)
     both[1] = local->eventNotifier;
     check_error(service->WaitForMultipleEvents(both, 2, 0, fresh),
                 BadParameter);
+    check_error(service->WaitForMultipleEventsExt(&service->EventService, both,
+                                                  1, 0, fresh), BadParameter);
     check_ok(other->WaitForEvent(native, WAIT_US));
     take(1);
     far_ok(FAR_WRITE, 2);
@@ -453,6 +480,7 @@ static void test_second_waiter(void)
     int64_t limit = now_us() + WAIT_US;
     NvSciError error;
     pthread_t thread;
+    bool fresh;
 
     begin();
     check_equal(pthread_create(&thread, NULL, wait_for_local, NULL), 0);
@@ -462,6 +490,10 @@ static void test_second_waiter(void)
         check(now_us() < limit);
         usleep(100);
     } while (error != NvSciError_NotSupported);
+    check_error(service->WaitForMultipleEvents(&native, 1, 0, &fresh),
+                NotSupported);
+    check_error(service->WaitForMultipleEventsExt(&service->EventService, NULL,
+                                                  0, -1, NULL), NotSupported);
     check_ok(local->Signal(local));
     pthread_join(thread, NULL);
     check_error(wait_one(native, 0), Timeout);
@@ -497,9 +529,75 @@ static void test_peer_closes(void)
     end();
 }
 
+/* No descriptor is left: each call says so, and keeps nothing. */
+static void test_descriptors(void)
+{
+    NvSciEventLoopService *made = NULL;
+    NvSciLocalEvent *event = NULL;
+    unsigned before;
+
+    begin();
+    before = nr_descriptors();
+    limit_descriptors(free_descriptor());
+    check_error(NvSciEventLoopServiceCreate(1, &made), InsufficientResource);
+    check_error(NvSciEventLoopServiceCreateSafe(1, NULL, &made),
+                InsufficientResource);
+    check_error(NvSciEventLoopServiceCreateSafeX(1, NULL, &made),
+                InsufficientResource);
+    check_error(service->EventService.CreateLocalEvent(&service->EventService,
+                                                       &event),
+                InsufficientResource);
+    /* What is there goes on. */
+    check_ok(local->Signal(local));
+    check_ok(wait_one(local->eventNotifier, 0));
+    native->Delete(native);
+    check_ok(NvSciIpcGetEventNotifier(near_end, &native));
+    limit_descriptors(0);
+    check(made == NULL && event == NULL);
+    check_equal(nr_descriptors(), before);
+    end();
+}
+
+static NvSciError refuse(NvSciEventService *events, NvSciNativeEvent *event,
+                         NvSciEventNotifier **notifier)
+{
+    (void)events;
+    (void)event;
+    (void)notifier;
+    return NvSciError_InsufficientMemory;
+}
+
+/* What the service says of a notifier is said on, and it may be asked again. */
+static void test_service_refuses(void)
+{
+    NvSciEventService *events;
+
+    begin();
+    events = &service->EventService;
+
+    NvSciError (*const create)(NvSciEventService *, NvSciNativeEvent *,
+                               NvSciEventNotifier **) =
+        events->CreateNativeEventNotifier;
+    NvSciEventNotifier *none = NULL;
+
+    native->Delete(native);
+    events->CreateNativeEventNotifier = refuse;
+    check_error(NvSciIpcGetEventNotifier(near_end, &none), InsufficientMemory);
+    check_error(NvSciIpcGetEventNotifier(near_end, &none), InsufficientMemory);
+    check(none == NULL);
+    events->CreateNativeEventNotifier = create;
+    check_ok(NvSciIpcGetEventNotifier(near_end, &native));
+    calm();
+    far_ok(FAR_WRITE, 1);
+    check_ok(wait_one(native, WAIT_US));
+    take(1);
+    end();
+}
+
 /* The right orders, and those that must not break anything. */
 static void test_delete_orders(void)
 {
+    NvSciEventLoopService *other;
     NvSciEventNotifier *left;
 
     begin();
@@ -516,6 +614,11 @@ static void test_delete_orders(void)
     begin();                    /* the endpoint before its notifier */
     check_ok(NvSciIpcCloseEndpointSafe(near_end, true));
     check_error(wait_one(native, 0), Timeout);
+    other = service_new();
+    check_ok(NvSciEventMoveNotifier(&service->EventService,
+                                    &other->EventService, native));
+    check_error(other->WaitForEvent(native, 0), Timeout);
+    service_delete(other);
     native->Delete(native);
     left = local->eventNotifier;
     local->Delete(local);       /* and the event before its own */
@@ -547,6 +650,8 @@ int main(int argc, char **argv)
         { "interrupted", test_interrupted },
         { "second-waiter", test_second_waiter },
         { "peer-closes", test_peer_closes },
+        { "descriptors", test_descriptors },
+        { "service-refuses", test_service_refuses },
         { "delete-orders", test_delete_orders },
         { "end", test_end },
     };

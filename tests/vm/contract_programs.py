@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Iterator, Mapping, Sequence
@@ -14,7 +15,10 @@ from vsoclib.soc import Soc
 CONTRACT = ("api", "events", "wakeups")
 GUIDE = ("guide_select", "guide_single", "guide_multiple", "guide_local")
 FOLDER = "/run/contract"    # in a guest
-TIMEOUT = 200.0
+# VSOC_TEST_SCALE=250 is 20000 rounds of ping-pong on each way to wait.
+SCALE = int(os.environ.get("VSOC_TEST_SCALE", "1"))
+ROUNDS = str(80 * SCALE)    # a wake-up costs a millisecond here
+TIMEOUT = 200.0 * SCALE
 
 Command = tuple[str, Sequence[str]]     # VM, words
 

@@ -7,7 +7,7 @@ import time
 from typing import Callable, Iterator
 
 import pytest
-from contract_programs import CONTRACT, GUIDE, Programs, check_tap, guide_ends
+from contract_programs import CONTRACT, GUIDE, ROUNDS, Programs, check_tap, guide_ends
 from vm_support import Steps, kill_steps
 from vsoclib.machine import Machine
 from vsoclib.soc import Soc
@@ -18,7 +18,6 @@ INTER_CHIP      chip         0105
 INTER_CHIP      chip_two     020{odd}
 INTER_CHIP_PCIE chip_control 9
 """
-ROUNDS = "80"
 FRAMES = "300"
 QUIET = "80"        # as between VMs
 SECOND = 1.0

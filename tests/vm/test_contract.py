@@ -4,7 +4,7 @@
 from typing import Iterator
 
 import pytest
-from contract_programs import CONTRACT, GUIDE, Programs, check_tap, guide_ends
+from contract_programs import CONTRACT, GUIDE, ROUNDS, Programs, check_tap, guide_ends
 from vsoclib.soc import Soc
 
 # Queues of the generic platform, the loopback pair the guest's own; geometries differ on purpose.
@@ -20,7 +20,6 @@ INTER_PROCESS process_near process_far 16 128
 INTER_PROCESS process_two_near process_two_far 3 1536
 INTER_PROCESS process_control_near process_control_far 2 64
 """
-ROUNDS = "80"       # of ping-pong on each way to wait: a wake-up costs a millisecond here
 FRAMES = "300"
 QUIET = "80"        # ms: interrupts of guests on a busy host are late at times
 

@@ -181,6 +181,12 @@ static void obey(const char *line)
         struct rlimit limit = { a, a };
 
         printf("%d\n", setrlimit(RLIMIT_NOFILE, &limit));
+    } else if (sscanf(line, "soft-files %u", &a) == 1) {
+        struct rlimit limit;
+
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = a;
+        printf("%d\n", setrlimit(RLIMIT_NOFILE, &limit));
     } else if (sscanf(line, "queues %u", &a) == 1) {
         struct rlimit limit = { a, a };
 

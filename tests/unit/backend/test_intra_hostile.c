@@ -322,6 +322,69 @@ static void test_stranger(void)
     backend_inter_process.close(&link);
 }
 
+/* A channel for a group is the group's, whoever made it, and nobody else's. */
+static void test_group(void)
+{
+    gid_t gid = geteuid() == 0 ? 100000 : getegid();
+    struct conf_entry entry = entry_of(CONF_INTER_THREAD);
+    struct stat status;
+    struct shm_end *end;
+    struct link link;
+    int fds[3];
+
+    entry.gid = gid;
+    g_assert_cmpint(backend_inter_thread.open(&link, &entry, 0), ==, 0);
+    end = link.priv;
+    fds[0] = shm_memory_fd(end);
+    fds[1] = end->channel.mq[0];
+    fds[2] = end->channel.mq[1];
+    for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++) {
+        g_assert_cmpint(fstat(fds[i], &status), ==, 0);
+        g_assert_cmpuint(status.st_mode & 0777, ==, 0660);
+        g_assert_cmpuint(status.st_gid, ==, gid);
+    }
+    backend_inter_thread.close(&link);
+}
+
+/*
+ * What somebody left who was killed between making a queue and taking its name
+ * away: another geometry, and a message of a dead run in it.
+ */
+static void test_left_queue(void)
+{
+    for (unsigned number = 0; number < 2; number++) {
+        struct mq_attr attr = { .mq_maxmsg = 3, .mq_msgsize = 32 };
+        struct link link[2];
+        struct shm_end *end;
+        char name[64];
+        mqd_t left;
+
+        open_both(&backend_inter_process, link);
+        end = link[0].priv;
+        snprintf(name, sizeof(name), "/nvsciipc-%u-%016llx-%u",
+                 (unsigned)geteuid(), (unsigned long long)end->hash, number);
+        g_assert_cmpint(mq_unlink(name), ==, -1);
+        backend_inter_process.close(&link[0]);
+        backend_inter_process.close(&link[1]);
+
+        left = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &attr);
+        g_assert_cmpint(left, >=, 0);
+        g_assert_cmpint(mq_send(left, "stale", 5, 0), ==, 0);
+        open_both(&backend_inter_process, link);
+        for (unsigned i = 0; i < 2; i++) {
+            g_assert_false(readable(&link[i]));
+            backend_inter_process.notify(&link[!i]);
+            g_assert_true(backend_inter_process.ack(&link[i]));
+        }
+        g_assert_cmpint(mq_getattr(left, &attr), ==, 0);
+        g_assert_cmpint(attr.mq_curmsgs, ==, 1);
+        mq_close(left);
+        backend_inter_process.close(&link[0]);
+        backend_inter_process.close(&link[1]);
+        assert_nothing_left();
+    }
+}
+
 int main(int argc, char **argv)
 {
     int ret;
@@ -335,6 +398,8 @@ int main(int argc, char **argv)
     g_test_add_func("/hostile/status-page", test_status_page);
     g_test_add_func("/hostile/broker", test_broker);
     g_test_add_func("/hostile/stranger", test_stranger);
+    g_test_add_func("/hostile/group", test_group);
+    g_test_add_func("/hostile/left-queue", test_left_queue);
     ret = g_test_run();
     g_free(origin);
     return ret;

@@ -496,6 +496,54 @@ static void test_limits(void)
     cfg_free(cfg);
 }
 
+/* Whichever call is the one without a descriptor: the limit is this one. */
+static void test_few_files(void)
+{
+    char *cfg = cfg_new(LINE);
+    struct peer *a = peer_new(cfg), *b = peer_new(cfg);
+    unsigned refused = 0;
+    char *errors;
+
+    for (unsigned far = 0; far < 3; far++) {
+        int64_t before, ret = 0;
+
+        /* Nowhere, in this process, in another one. */
+        open_end(far == 2 ? b : a, 1, far == 0 ? "a" : "b");
+        if (far == 0) {
+            g_assert_cmpint(peer_ask(a, "close 1"), ==, 0);
+        }
+        before = peer_ask(a, "fds");
+        for (unsigned files = 3; files < 40; files++) {
+            g_assert_cmpint(peer_ask(a, "soft-files %u", files), ==, 0);
+            ret = peer_ask(a, "open 0 a");
+            g_assert_cmpint(peer_ask(a, "soft-files 1024"), ==, 0);
+            if (ret == 0) {
+                break;
+            }
+            g_assert_cmpint(ret, ==, NvSciError_TooManyOpenFiles);
+            g_assert_cmpint(peer_ask(a, "fds"), ==, before);
+            refused++;
+        }
+        g_assert_cmpint(ret, ==, 0);
+        if (far > 0) {
+            assert_works(a, 0, far == 2 ? b : a, 1);
+        }
+        g_assert_cmpint(peer_ask(a, "close 0"), ==, 0);
+        if (far == 1) {
+            g_assert_cmpint(peer_ask(a, "close 1"), ==, 0);
+        }
+    }
+    g_assert_cmpuint(refused, >, 10);
+    errors = peer_errors(a);
+    g_assert_nonnull(strstr(errors, "RLIMIT_NOFILE"));
+    g_assert_null(strstr(errors, "RLIMIT_MSGQUEUE"));
+    g_free(errors);
+    peer_free(a);
+    peer_free(b);
+    assert_nothing_left();
+    cfg_free(cfg);
+}
+
 static void test_descriptors(void)
 {
     char *cfg = cfg_of(8);
@@ -659,6 +707,7 @@ int main(int argc, char **argv)
     g_test_add_func("/process/group", test_group);
     g_test_add_func("/process/500", test_500);
     g_test_add_func("/process/limits", test_limits);
+    g_test_add_func("/process/few-files", test_few_files);
     g_test_add_func("/process/descriptors", test_descriptors);
     g_test_add_func("/process/fork", test_fork);
     g_test_add_func("/process/child", test_child);

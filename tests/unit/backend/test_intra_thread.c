@@ -8,6 +8,8 @@
 
 #define NR_FRAMES 20000
 
+static bool queues_are_ours;
+
 static NvSciIpcEndpoint open_end(const char *name)
 {
     NvSciIpcEndpoint handle;
@@ -131,6 +133,47 @@ static void test_processes(void)
     assert_nothing_left();
 }
 
+/* 500 ends, two descriptors each and few more: select() knows all of them. */
+static void test_500(void)
+{
+    GString *text = g_string_new(NULL);
+    struct peer *peer;
+    int64_t ret = 0;
+    char *cfg;
+
+    for (unsigned i = 0; i <= 500; i += 2) {
+        g_string_append_printf(text, "INTER_THREAD e%u e%u 4 64\n", i, i + 1);
+    }
+    cfg = cfg_new(text->str);
+    peer = peer_new(cfg);
+    if (queues_are_ours) {
+        set_queues_max(500);
+    }
+    g_assert_cmpint(peer_ask(peer, "files 1024"), ==, 0);
+    for (unsigned i = 0; i < 500 && ret == 0; i++) {
+        ret = peer_ask(peer, "open %u e%u", i, i);
+    }
+    if (ret != 0 && !queues_are_ours) {
+        g_test_skip("fs.mqueue.queues_max is too low here");
+    } else {
+        g_assert_cmpint(ret, ==, 0);
+        g_assert_cmpint(peer_ask(peer, "fds"), <=, 3 + 2 * 500 + 10);
+        g_assert_cmpint(peer_ask(peer, "open 500 e500"), ==,
+                        NvSciError_InsufficientResource);
+        peers_connect(peer, 498, peer, 499);
+        g_assert_cmpint(peer_ask(peer, "put 498 7"), ==, 0);
+        g_assert_cmpint(peer_ask(peer, "get 499"), ==, 7);
+        /* One more, when there is one less. */
+        g_assert_cmpint(peer_ask(peer, "close 0"), ==, 0);
+        g_assert_cmpint(peer_ask(peer, "close 1"), ==, 0);
+        g_assert_cmpint(peer_ask(peer, "open 500 e500"), ==, 0);
+    }
+    peer_free(peer);
+    assert_nothing_left();
+    g_string_free(text, TRUE);
+    cfg_free(cfg);
+}
+
 int main(int argc, char **argv)
 {
     char *cfg;
@@ -138,13 +181,14 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     signal(SIGPIPE, SIG_IGN);
-    own_queues();
+    queues_are_ours = own_queues();
     cfg = cfg_new("INTER_THREAD t0 t1 3 64\nINTER_PROCESS p0 p1 3 64\n");
     g_setenv("NVSCIIPC_CFG", cfg, TRUE);
     g_test_add_func("/thread/threads", test_threads);
     g_test_add_func("/thread/process-line", test_process_line);
     g_test_add_func("/thread/busy", test_busy);
     g_test_add_func("/thread/processes", test_processes);
+    g_test_add_func("/thread/500", test_500);
     ret = g_test_run();
     cfg_free(cfg);
     return ret;

@@ -478,6 +478,25 @@ static void test_closed_under_the_notifier(void)
     service->EventService.Delete(&service->EventService);
 }
 
+/* And neither does the move of what nobody watches any more. */
+static void test_move_closed(void)
+{
+    NvSciEventLoopService *one = service_new();
+    NvSciEventLoopService *two = service_new();
+    struct native native;
+    NvSciEventNotifier *notifier = notifier_new(one, &native);
+
+    atomic_store(&native.event.fd, -1);
+    close(native.fd);
+    ok(NvSciEventMoveNotifier(&one->EventService, &two->EventService,
+                              notifier));
+    one->EventService.Delete(&one->EventService);
+    fails(two->WaitForEvent(notifier, 0), Timeout);
+    two->EventService.Delete(&two->EventService);
+    notifier->Delete(notifier);
+    g_assert_cmpuint(native.released, ==, 1);
+}
+
 struct waiter {
     NvSciEventLoopService *service;
     NvSciEventNotifier *notifier;
@@ -636,6 +655,7 @@ int main(int argc, char **argv)
     g_test_add_func("/event/move", test_move);
     g_test_add_func("/event/closed-under-the-notifier",
                     test_closed_under_the_notifier);
+    g_test_add_func("/event/move-closed", test_move_closed);
     g_test_add_func("/event/second-waiter", test_second_waiter);
     g_test_add_func("/event/interrupted", test_interrupted);
     g_test_add_func("/event/ping-pong", test_ping_pong);
