@@ -107,14 +107,20 @@ def test_the_end_of_a_test_that_is_ended(number: signal.Signals, code: int,
     words = [VSOC, "test", "-s", "-p", "no:cacheprovider", "-f", soc_toml,
              scenario(soc_toml, "waiting")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as test:
-        assert test.stdout is not None
-        for line in test.stdout:
-            if "waiting\n" in line:
-                break
-        folder = Folder.existing(soc_toml)
-        assert folder is not None and len(process.find(folder.path)) == 3
-        test.send_signal(number)
-        test.stdout.read()
+        try:
+            assert test.stdout is not None
+            for line in test.stdout:
+                if "waiting\n" in line:
+                    break
+            folder = Folder.existing(soc_toml)
+            assert folder is not None
+            assert sorted(each.role for each in process.find(folder.path)) == [
+                "recorder", "server", "vm:guest", "vm:update"]
+            test.send_signal(number)
+            test.stdout.read()
+        except BaseException:
+            test.kill()
+            raise
     assert test.returncode == code
     if number == signal.SIGKILL:
         # The kernel ends what is bound to it, a moment after we know that it is dead.
