@@ -2,6 +2,7 @@
 """Every fault that a scenario can ask for, and what the library makes of it (docs/specs/faults.md).
 """
 
+import json
 import time
 from typing import Callable, Iterator
 
@@ -141,7 +142,79 @@ def test_doorbells_for_nothing(at: str, direction: str, soc: Soc, queue: Queue,
     update.wait_line("recv:1:0:3 ok", timeout=5)
 
 
+def test_a_stream_with_bad_doorbells(soc: Soc, queue: Queue, peers: Peers) -> None:
+    """Late, doubled and for nothing, both ways at once. The reader checks each byte."""
+    guest, update = peers(f"{A} both:1:2:5000", f"{A} both:2:1:5000")
+    before = {vm: queue.stats()[vm] for vm in ("guest", "update")}
+    queue.delay_doorbells(30, count=20, vm="guest")
+    queue.duplicate_doorbells(vm="guest", direction="in")
+    queue.duplicate_doorbells(100, vm="update")
+    queue.delay_doorbells(10, count=20, vm="update", direction="in")
+    go(soc, "guest")
+    go(soc, "update")
+    for _ in range(5):
+        queue.spurious_doorbells(100, vm="guest")
+        queue.spurious_doorbells(100, vm="guest", direction="in")
+    guest.wait_line("both:1:2:5000 ok")
+    update.wait_line("both:2:1:5000 ok")
+    for vm, name in (("guest", "delayed"), ("guest", "duplicated"), ("guest", "spurious"),
+                     ("update", "delayed"), ("update", "duplicated")):
+        assert count(queue, vm, name) > getattr(before[vm], name), (vm, name)
+
+
+def test_all_doorbells_lost_in_a_stream(soc: Soc, queue: Queue, peers: Peers) -> None:
+    """It stands still, and one doorbell each is enough to go on."""
+    guest, update = peers(f"limit:60 {A} both:1:2:20000", f"limit:60 {A} both:2:1:20000")
+    before = {vm: count(queue, vm, "dropped") for vm in ("guest", "update")}
+    go(soc, "guest")
+    go(soc, "update")
+    for vm in "guest", "update":
+        for direction in "out", "in":
+            queue.drop_doorbells(vm=vm, direction=direction, ms=1500)
+    deadline = time.monotonic() + 10
+    while queue.faults():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert sum(count(queue, vm, "dropped") - before[vm] for vm in before) > 0
+    for vm in before:
+        queue.spurious_doorbells(1, vm=vm, direction="in")
+    guest.wait_line("both:1:2:20000 ok")
+    update.wait_line("both:2:1:20000 ok")
+
+
 # Words
+
+LOST = ("both:1:2:10 lost again both:3:4:500", "both:2:1:10 lost again both:4:3:500")
+
+
+def lost_and_again(guest: Process, update: Process) -> None:
+    guest.wait_line("both:3:4:500 ok")
+    update.wait_line("both:4:3:500 ok")
+
+
+@pytest.mark.parametrize("direction", ["out", "in"])
+def test_a_reset_that_nobody_asked_for(direction: str, soc: Soc, queue: Queue,
+                                       peers: Peers) -> None:
+    """On behalf of either end: both are told, and both are back at once."""
+    guest, update = peers(*LOST)
+    guest.wait_line("both:1:2:10 ok")
+    update.wait_line("both:2:1:10 ok")
+    queue.corrupt_header("tx-state", 1, vm="guest", direction=direction)
+    waits(guest, "lost", 0.3)               # no doorbell
+    queue.spurious_doorbells(1, vm="guest", direction="in")
+    queue.spurious_doorbells(1, vm="guest")
+    lost_and_again(guest, update)
+
+
+@pytest.mark.parametrize("word", ["tx-count", "rx-count"])
+def test_a_wrong_count_does_not_last(word: str, soc: Soc, queue: Queue, peers: Peers) -> None:
+    """Whose word it is finds it when it is woken for nothing, and resets the channel."""
+    guest, update = peers(*LOST)
+    guest.wait_line("both:1:2:10 ok")
+    update.wait_line("both:2:1:10 ok")
+    queue.corrupt_header(word, 0x80000000, vm="guest")
+    queue.spurious_doorbells(1, vm="guest", direction="in")
+    lost_and_again(guest, update)
 
 def test_an_impossible_count_of_sent_frames(soc: Soc, queue: Queue, peers: Peers) -> None:
     guest, update = peers(f"{A} send:1:0:3", "quiet:2500 recv:1:0:3")
@@ -258,6 +331,52 @@ def test_a_fault_that_is_refused(break_it: "Callable[[Queue], None]", words: str
 
 
 # Between chips
+
+@pytest.fixture
+def chips(started_chips: Engine) -> Iterator[Soc]:
+    ready = Soc(started_chips)
+    ready.begin()
+    yield ready
+    ready.end()
+
+
+def test_a_channel_with_bad_doorbells_and_words(chips: Soc) -> None:
+    """Doorbells late, doubled and for nothing; then the device's own word is overwritten."""
+    channel = chips.channel("a.guest", 5)
+    before = channel.stats()["a.guest"]
+    channel.delay_doorbells(20, count=10, vm="a.guest", direction="in")
+    channel.duplicate_doorbells(vm="a.guest")
+    channel.spurious_doorbells(500, vm="b.guest", direction="in")
+    a, b = (chips[vm].spawn(f"steps open:chip_test reset est {words} hold") for vm, words in (
+        ("a.guest", LOST[0]), ("b.guest", LOST[1])))
+    a.wait_line("both:1:2:10 ok")
+    b.wait_line("both:2:1:10 ok")
+    now = channel.stats()["a.guest"]
+    assert now.delayed > before.delayed and now.duplicated > before.duplicated
+    channel.clear_faults()
+    channel.corrupt_header("tx-state", 1, vm="a.guest", direction="in")
+    channel.spurious_doorbells(1, vm="a.guest", direction="in")
+    lost_and_again(a, b)
+
+
+def test_damaged_frames_of_a_channel(chips: Soc) -> None:
+    """In a stream, where most frames do not ring: exactly these."""
+    channel = chips.channel("a.guest", 5)
+    before = channel.stats()["a.guest"]
+    server = chips["b.guest"].spawn("ivcping --server chip_test")
+    client = chips["a.guest"].spawn("ivcping --client chip_test --mode stream --count 30000 "
+                                    "--timeout 60 --json")
+    deadline = time.monotonic() + 30
+    channel.wait_established()
+    while not 10 < channel.stats()["a.guest"].tx_count < 20000:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    channel.flip_bytes(60, count=7, vm="a.guest")
+    done = client.wait(check=False)
+    server.wait(check=False)
+    assert channel.stats()["a.guest"].corrupted - before.corrupted == 7
+    assert done.returncode == 1 and json.loads(done.stdout)["errors"] == 7
+
 
 def test_faults_between_chips(started_chips: Engine) -> None:
     soc = Soc(started_chips)
