@@ -12,7 +12,8 @@ from vsoc_samples import CHECKOUT, GOOD
 
 Vsoc = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMANDS = ("demo", "up", "down", "status", "run", "exec", "push", "logs", "log", "console",
-            "reset", "kill", "qmp", "top", "capture", "graph", "pct", "certs", "test", "fault", "wait", "cc")
+            "reset", "kill", "qmp", "top", "capture", "graph", "pct", "certs", "test", "fault",
+            "wait", "cc")
 MAN = CHECKOUT / "docs/man/vsoc.1"
 
 
