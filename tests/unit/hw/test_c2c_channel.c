@@ -809,6 +809,50 @@ static void test_close_delivers(void)
     g_rand_free(chance);
 }
 
+/*
+ * Somebody has written to a word of the device's. When it is rung it sees that
+ * and ends the session, and both sides are back at once (rule 9).
+ */
+static void test_forged_words(void)
+{
+    for (unsigned word = 0; word < 3; word++) {
+        struct ivc_header *tx, *rx;
+        uint32_t *words[3];
+
+        chance = g_rand_new_with_seed(word);
+        begin(4);
+        tx = chips[0].direction[0];
+        rx = chips[0].direction[1];
+        words[0] = &tx->tx_state;
+        words[1] = &tx->tx_count;
+        words[2] = &rx->rx_count;
+        connect_chips();
+        quiet = true;
+        noisy = false;
+        for (unsigned i = 0; i < 2; i++) {
+            app_open(&chips[i]);
+            app_reset(&chips[i]);
+        }
+        settle();
+        stream();
+        c2c_channel_rung(chips[0].channel);
+        settle();
+        g_assert_cmpuint(chips[0].connection, ==, 1);
+        excuse_all();
+        *words[word] += 1000;
+        c2c_channel_rung(chips[0].channel);
+        settle();
+        for (unsigned i = 0; i < 2; i++) {
+            g_assert_true(chips[i].connected);
+            g_assert_cmpuint(chips[i].connection, ==, 2);
+        }
+        stream();
+        check_all_arrived();
+        end();
+        g_rand_free(chance);
+    }
+}
+
 /* What a departure says of its reason. */
 static void test_errors(void)
 {
@@ -935,6 +979,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/c2c-channel/both-must-reset", test_both_must_reset);
     g_test_add_func("/c2c-channel/close-delivers", test_close_delivers);
+    g_test_add_func("/c2c-channel/forged-words", test_forged_words);
     g_test_add_func("/c2c-channel/errors", test_errors);
     g_test_add_func("/c2c-channel/violations", test_violations);
     g_test_add_func("/c2c-channel/hostile", test_hostile);
