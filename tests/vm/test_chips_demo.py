@@ -156,8 +156,8 @@ def test_nothing_is_left_after_a_crash(chips_up: Path) -> None:
     folder = Folder.existing(chips_up)
     assert folder is not None
     found = process.find(folder.path)
-    assert sorted(each.role for each in found) == ["a.server", "b.server", "vm:a.guest",
-                                                   "vm:b.guest"]
+    assert sorted(each.role for each in found) == ["a.server", "b.server", "recorder",
+                                                   "vm:a.guest", "vm:b.guest"]
     for each in found:
         process.kill(each)
     vsoc("up", "-f", chips_up)
