@@ -61,6 +61,7 @@ def said(vm: str, kind: str, text: str) -> "Callable[[Entry], bool]":
 
 def test_the_life_and_death_of_a_channel(soc: Soc, soc_toml: Path) -> None:
     update = soc["update"].spawn(["steps", *CHANNEL, "lost", "hold"])
+    update.wait_line("reset ok")
     soc["guest"].spawn(["steps", *CHANNEL, "hold"])
     soc.queue(255).wait_established()
     soc["guest"].exec("echo I die now >/dev/console")
