@@ -15,7 +15,7 @@ from . import events, reactor, timeline
 from .agent import SLOWEST_POLL, Agent, Output, Result
 from .channel import Channel, ChannelTimeout, Said
 from .console import Watch
-from .errors import BootError, BootTimeout, GuestError, PanicError, ProcessError, StateError
+from .errors import BootError, BootTimeout, GuestError, PanicError, StateError
 from .process import Child, read_log
 from .state import Folder
 
@@ -92,8 +92,8 @@ class Machine:
         return self._folder / f"{self.name}.qemu.log"
 
     def console(self) -> str:
-        """The end of it."""
-        return read_log(self.console_log)
+        """The end of it, since the guest was started or reset last."""
+        return read_log(self.console_log, start=self._watch.start)
 
     # Its life
 
@@ -115,11 +115,8 @@ class Machine:
         if self.child is None:
             raise StateError(f"{self.name} is not running; `vsoc up` starts it")
         if not self.child.running():
-            what = f"{self.name}: QEMU has ended{self.events.why_ended()}"
-            error = self.child.error(what)
-            console = self.console()
-            raise ProcessError(what, self.command, error.returncode,
-                               error.log + ("\n(console)\n" + console if console.strip() else ""))
+            raise self.child.error(f"{self.name}: QEMU has ended{self.events.why_ended()}",
+                                   self.console())
 
     def check(self) -> None:
         """Raises if QEMU has ended or the guest's kernel has panicked."""
