@@ -201,7 +201,7 @@ class Vm:
         self._soc = soc
         self.programs: list[Process] = []       # that spawn() started in this test
         # What was before this is not of the test.
-        self._console_start = self._console_position = 0
+        self._console_start = self._console_position = self._qemu_start = 0
         self._since = 0.0
         self._last_stamp = -1.0     # of the kernel's log
         self._boots = 0
@@ -402,6 +402,12 @@ class Vm:
         return "".join(f"{time.strftime('%H:%M:%S', time.localtime(when))}.{when % 1 * 1000:03.0f}"
                        f"  {text}\n" for when, text in sorted(entries) if when >= self._since)
 
+    def qemu_log(self) -> str:
+        """What its QEMU has printed since the test began, but for what Soc.log() has of it."""
+        text = read_log(self.machine.qemu_log, LOG_LIMIT, self._qemu_start)
+        return "".join(line for line in text.splitlines(keepends=True)
+                       if not timeline.is_trace(line))
+
     # Its cables
 
     def _device(self, device: Optional[str]) -> str:
@@ -432,8 +438,10 @@ class Vm:
         self._console_start = self._console_position = 0
 
     def begin(self) -> None:
-        """What was on the console and said over QMP so far is not of this test."""
+        """What was on the console and said by QEMU and over QMP so far is not of this test."""
         self._console_start = self._console_position = len(self._console())
+        log = self.machine.qemu_log
+        self._qemu_start = log.stat().st_size if log.exists() else 0
         self._since = time.time()
 
     def end(self) -> None:
@@ -669,6 +677,7 @@ class Soc:
                                    for name, machine in running.machines.items()}
         self.began = time.time()        # the test
 
+    @_public
     def __getitem__(self, vm: str) -> Vm:
         try:
             return self.vms[vm]

@@ -46,6 +46,11 @@ class Entry:
     text: str
 
 
+def is_trace(line: str) -> bool:
+    """Whether a line of QEMU's log is a device event."""
+    return line.startswith("hv_")
+
+
 def trace_arguments() -> list[str]:
     """QEMU's arguments for device events."""
     return [word for name in TRACES for word in ("-trace", name)]
@@ -85,7 +90,7 @@ def _entry(line: bytes) -> Optional[Entry]:
     try:
         note: Mapping[str, Any] = json.loads(line)
         kind, text = note["kind"], note["text"]
-        if kind == "qemu" and text.startswith("hv_"):
+        if kind == "qemu" and is_trace(text):
             kind = "device"
         elif kind == "console" and _LIBRARY.match(text):
             kind = "library"

@@ -5,6 +5,7 @@ Its devices keep the faults that are set, and its guests do what a test tells th
 """
 
 import concurrent.futures
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Mapping, Optional, Sequence, Union, cast
@@ -140,6 +141,7 @@ class FakeMachine:
     def qmp(self, command: str, arguments: Optional[Mapping[str, Any]] = None) -> Any:
         self.check_process()
         words = arguments or {}
+        self.said.append(Said(time.time(), command, words, None))
         self.done.append(command)
         if command == "query-status":
             return {"status": "paused" if self.status == "paused" else "running"}
