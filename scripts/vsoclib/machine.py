@@ -141,10 +141,19 @@ class Machine:
         return self.events.boots
 
     def state(self) -> str:
-        """"running", "panicked" or "stopped"."""
+        """"running", "paused", "panicked" or "stopped"."""
         if not self.running():
             return "stopped"
-        return "panicked" if self.panicked() else "running"
+        if self.panicked():
+            return "panicked"
+        return "paused" if self.events.paused else "running"
+
+    def check_awake(self) -> None:
+        """Raises if nothing can run in the guest, which will not answer."""
+        self.check()
+        if self.events.paused:
+            raise StateError(f"{self.name} is paused: nothing can run in it until resume(), or "
+                             f"`vsoc qmp {self.name} cont`")
 
     def _check_boot(self) -> None:
         self.check()
@@ -189,7 +198,7 @@ class Machine:
         reactor.run(self._agent.channel.close(for_good))
 
     def reset(self, timeout: float) -> None:
-        """Presses the reset button and waits until the guest answers again."""
+        """Presses the reset button and waits until the guest answers again; ends a pause."""
         reactor.run(self._agent.channel.close())
         reactor.run(self._reset())
         self.wait_ready(timeout)
@@ -205,6 +214,8 @@ class Machine:
                 raise GuestError(self.name, f"QEMU did not reset it in {RESET_TIMEOUT:g} s")
             await asyncio.sleep(0.01)
         self._watch.skip()
+        if self.events.paused:
+            await self._monitor.execute("cont")
 
     # Talking to it
 

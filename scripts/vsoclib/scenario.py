@@ -215,10 +215,7 @@ class Vm:
     @property
     def state(self) -> str:
         """"running", "paused", "panicked", or "stopped": its QEMU has ended."""
-        state = self.machine.state()
-        if state != "running":
-            return state
-        return "paused" if self.machine.qmp("query-status")["status"] == "paused" else state
+        return self.machine.state()
 
     @property
     def panicked(self) -> bool:
@@ -241,10 +238,8 @@ class Vm:
 
     @_public
     def reset(self) -> None:
-        """Presses the reset button and waits until the guest answers again."""
+        """Presses the reset button and waits until the guest answers again. Ends a pause."""
         self.machine.check_process()
-        if self.state == "paused":
-            self.resume()
         self.machine.reset(self._soc.engine.boot_timeout)
 
     @_public
@@ -286,18 +281,13 @@ class Vm:
 
     # What runs in it
 
-    def _check(self) -> None:
-        self.machine.check()
-        if self.state == "paused":
-            raise StateError(f"{self.name} is paused: nothing can run in it until resume()")
-
     @_public
     def exec(self, command: Command, timeout: float = TIMEOUT, check: bool = True,
              stdin: Union[bytes, str] = b"") -> Completed:
         """Runs a command to its end; a string is for the guest's shell. It is killed if it takes
         longer. With check, an exit code that is not 0 is a GuestError.
         """
-        self._check()
+        self.machine.check_awake()
         data = stdin.encode() if isinstance(stdin, str) else stdin
         result = self.machine.run(command, timeout, data, check=check)
         return Completed(_text(command), result.returncode, result.stdout.decode(errors="replace"),
@@ -306,7 +296,7 @@ class Vm:
     @_public
     def spawn(self, command: Command) -> Process:
         """Starts a command and returns at once. It is killed at the end of the test."""
-        self._check()
+        self.machine.check_awake()
         self.programs.append(Process(self, command))
         return self.programs[-1]
 
@@ -314,7 +304,7 @@ class Vm:
     def push(self, source: Union[str, Path, bytes], destination: str,
              mode: Optional[int] = None) -> None:
         """Puts a file, or bytes, into the guest; a file keeps its permissions without mode."""
-        self._check()
+        self.machine.check_awake()
         if isinstance(source, bytes):
             data, found = source, 0o644
         else:
@@ -328,7 +318,7 @@ class Vm:
     @_public
     def pull(self, source: str, destination: Union[str, Path, None] = None) -> bytes:
         """Gets a file out of the guest; writes it to destination, too."""
-        self._check()
+        self.machine.check_awake()
         data = self.machine.pull(source)
         if destination is not None:
             try:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What a VM says when its QEMU has ended: the last words of that QEMU and of that guest."""
+"""A VM's state; and the last words of a QEMU that has ended and of its guest."""
 
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 from vsoc_samples import CHECKOUT  # noqa: F401 (makes vsoclib importable)
-from vsoclib.errors import ProcessError
+from vsoclib import events
+from vsoclib.errors import ProcessError, StateError
 from vsoclib.machine import Machine
 from vsoclib.state import Folder
 
@@ -47,3 +48,20 @@ def test_words_of_an_earlier_guest(folder: Folder) -> None:
     text = end(folder, "echo new >>guest.console.log; echo new words; kill -9 $$")
     assert "new\n" in text + "\n" and "new words" in text
     assert "old" not in text.partition("last lines")[2]
+
+
+def test_a_paused_guest_is_not_asked(folder: Folder) -> None:
+    """It would not answer before a long time is over."""
+    machine = Machine(folder, "guest", ["sleep", "60"])
+    machine.start(bound=True)
+    try:
+        machine.check_awake()
+        assert machine.state() == "running"
+        with open(folder / events.log_name("guest"), "ab") as log:
+            log.write(b'{"timestamp": {"seconds": 1, "microseconds": 0}, "event": "STOP"}\r\n')
+        assert machine.state() == "paused"
+        with pytest.raises(StateError, match="guest is paused: .* `vsoc qmp guest cont`"):
+            machine.check_awake()
+    finally:
+        machine.kill()
+    assert machine.state() == "stopped"
