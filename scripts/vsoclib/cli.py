@@ -182,9 +182,12 @@ def execute(args: argparse.Namespace) -> int:
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     if not command:
         raise ConfigError("no command: vsoc exec VM -- COMMAND [ARGUMENT...]")
+    if args.command[0] != "--" and command[0].startswith("-"):
+        raise ConfigError(f"{command[0]} stands behind the VM, where the command begins: options "
+                          "go before it, as in vsoc exec --timeout 5 VM -- COMMAND")
     stdin = sys.stdin.buffer.read() if args.stdin else b""
     machine = _attach(args)[args.vm]
-    machine.check()
+    machine.check_awake()
     result = machine.run(command, args.timeout, stdin, lambda is_error, data: write_all(
         sys.stderr.buffer if is_error else sys.stdout.buffer, data))
     return int(result.returncode)
@@ -193,7 +196,7 @@ def execute(args: argparse.Namespace) -> int:
 def push(args: argparse.Namespace) -> int:
     """Copies files into a guest."""
     machine = _attach(args)[args.vm]
-    machine.check()
+    machine.check_awake()
     *sources, target = args.paths
     if not sources:
         raise ConfigError("vsoc push VM SOURCE... DESTINATION: the destination is missing")

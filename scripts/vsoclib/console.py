@@ -31,7 +31,7 @@ class Watch:
 
     def __init__(self, log: Path) -> None:
         self._log = log
-        self._position = 0
+        self._position = self.start = 0     # start: of the guest that counts
         self._rest = b""
         self.panic: Optional[str] = None
         self.failed: Optional[str] = None
@@ -44,6 +44,7 @@ class Watch:
             self._position = self._log.stat().st_size
         except FileNotFoundError:
             self._position = 0
+        self.start = self._position
 
     def look(self) -> None:
         """Reads on."""

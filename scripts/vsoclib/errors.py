@@ -6,12 +6,14 @@ from __future__ import annotations
 import shlex
 from typing import Optional, Sequence
 
+from .output import plain
+
 TAIL_LINES = 25
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
     """The last lines of a log, indented, for the end of a message."""
-    kept = text.rstrip().splitlines()[-lines:]
+    kept = plain(text).rstrip().split("\n")[-lines:]
     return "\n".join("    " + line for line in kept)
 
 
@@ -36,16 +38,20 @@ class StateError(VsocError):
 
 
 class ProcessError(VsocError):
-    """A process failed: its command line, exit code and the tail of its log."""
+    """A process failed: its command line, exit code, and the tail of its log; of a QEMU that of
+    its guest's console, too.
+    """
 
     def __init__(self, what: str, command: Sequence[str], returncode: Optional[int],
-                 log: str = "") -> None:
+                 log: str = "", console: str = "") -> None:
         self.command = list(command)
         self.returncode = returncode
         self.log = log
         lines = [f"{what} ({describe_exit(returncode)})", f"  command: {shlex.join(command)}"]
         if log.strip():
             lines += ["  its last lines:", tail(log)]
+        if console.strip():
+            lines += ["  the last lines of its guest's console:", tail(console)]
         super().__init__("\n".join(lines))
 
 

@@ -78,6 +78,7 @@ class Events:
         self._rest = b""
         self.boots = 0                          # times that the guest has started
         self.panicked = False                   # since its last start
+        self.paused = False                     # QMP's stop, until cont
         self.shutdown: Optional[Event] = None   # of its last QEMU
         self.history: list[Event] = []
 
@@ -86,7 +87,7 @@ class Events:
         end.
         """
         self.look()
-        self.panicked = False
+        self.panicked = self.paused = False
         self.shutdown = None
         self._rest = b""
         with open(self._log, "ab") as log:
@@ -110,8 +111,12 @@ class Events:
             self.boots += 1
             self.panicked = False
             self.shutdown = None
+            if event.name == GREETING:
+                self.paused = False
         elif event.name == "GUEST_PANICKED":
             self.panicked = True
+        elif event.name in ("STOP", "RESUME"):
+            self.paused = event.name == "STOP"
         elif event.name == "SHUTDOWN":
             self.shutdown = event
         if event.name != GREETING:

@@ -15,7 +15,7 @@ from . import events, reactor, timeline
 from .agent import SLOWEST_POLL, Agent, Output, Result
 from .channel import Channel, ChannelTimeout, Said
 from .console import Watch
-from .errors import BootError, BootTimeout, GuestError, PanicError, ProcessError, StateError
+from .errors import BootError, BootTimeout, GuestError, PanicError, StateError
 from .process import Child, read_log
 from .state import Folder
 
@@ -92,8 +92,8 @@ class Machine:
         return self._folder / f"{self.name}.qemu.log"
 
     def console(self) -> str:
-        """The end of it."""
-        return read_log(self.console_log)
+        """The end of it, since the guest was started or reset last."""
+        return read_log(self.console_log, start=self._watch.start)
 
     # Its life
 
@@ -115,11 +115,8 @@ class Machine:
         if self.child is None:
             raise StateError(f"{self.name} is not running; `vsoc up` starts it")
         if not self.child.running():
-            what = f"{self.name}: QEMU has ended{self.events.why_ended()}"
-            error = self.child.error(what)
-            console = self.console()
-            raise ProcessError(what, self.command, error.returncode,
-                               error.log + ("\n(console)\n" + console if console.strip() else ""))
+            raise self.child.error(f"{self.name}: QEMU has ended{self.events.why_ended()}",
+                                   self.console())
 
     def check(self) -> None:
         """Raises if QEMU has ended or the guest's kernel has panicked."""
@@ -144,10 +141,19 @@ class Machine:
         return self.events.boots
 
     def state(self) -> str:
-        """"running", "panicked" or "stopped"."""
+        """"running", "paused", "panicked" or "stopped"."""
         if not self.running():
             return "stopped"
-        return "panicked" if self.panicked() else "running"
+        if self.panicked():
+            return "panicked"
+        return "paused" if self.events.paused else "running"
+
+    def check_awake(self) -> None:
+        """Raises if nothing can run in the guest, which will not answer."""
+        self.check()
+        if self.events.paused:
+            raise StateError(f"{self.name} is paused: nothing can run in it until resume(), or "
+                             f"`vsoc qmp {self.name} cont`")
 
     def _check_boot(self) -> None:
         self.check()
@@ -192,7 +198,7 @@ class Machine:
         reactor.run(self._agent.channel.close(for_good))
 
     def reset(self, timeout: float) -> None:
-        """Presses the reset button and waits until the guest answers again."""
+        """Presses the reset button and waits until the guest answers again; ends a pause."""
         reactor.run(self._agent.channel.close())
         reactor.run(self._reset())
         self.wait_ready(timeout)
@@ -208,6 +214,8 @@ class Machine:
                 raise GuestError(self.name, f"QEMU did not reset it in {RESET_TIMEOUT:g} s")
             await asyncio.sleep(0.01)
         self._watch.skip()
+        if self.events.paused:
+            await self._monitor.execute("cont")
 
     # Talking to it
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -10,6 +11,13 @@ from typing import BinaryIO, Callable, Optional, Sequence
 
 _COLOURS = (36, 33, 35, 32, 34)
 _guard = threading.Lock()
+# What a terminal would act on: some sequences even make it type an answer.
+_CONTROL = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|[^[])|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def plain(text: str) -> str:
+    """What a guest says, without what a terminal would act on."""
+    return _CONTROL.sub("", text)
 
 
 class Progress:

@@ -130,11 +130,11 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def read_log(path: Path, limit: int = 65536) -> str:
-    """The end of a log file, or nothing."""
+def read_log(path: Path, limit: int = 65536, start: int = 0) -> str:
+    """The end of a log file, or nothing. What stands before start does not count."""
     try:
         with open(path, "rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - limit))
+            log.seek(max(start, log.seek(0, os.SEEK_END) - limit))
             return log.read().decode("utf-8", errors="replace").replace("\r", "")
     except FileNotFoundError:
         return ""
@@ -144,8 +144,10 @@ class Child:
     """A process of the SoC: one that we started, or one found running."""
 
     def __init__(self, log: Path, command: Sequence[str], process: Process,
-                 popen: Optional["subprocess.Popen[bytes]"] = None) -> None:
+                 popen: Optional["subprocess.Popen[bytes]"] = None, log_start: int = 0) -> None:
+        """Before log_start the log is of another process."""
         self.log = log
+        self._log_start = log_start
         self.command = list(command)
         self.process = process
         self._popen = popen
@@ -161,6 +163,7 @@ class Child:
         """
         words = [*(("setpriv", "--pdeathsig", "KILL", "--") if bound else ()), *command]
         with open(folder / log, "ab") as output:
+            log_start = output.tell()
             # A session of its own: the terminal's Ctrl-C is for vsoc, which ends the SoC in order.
             popen = subprocess.Popen(words, cwd=folder.path, env={**os.environ, ROLE: role},
                                      stdin=stdin, stdout=output,
@@ -169,7 +172,7 @@ class Child:
             start = _start_time(popen.pid)
         except ProcessLookupError:      # it has failed already; running() will say so
             start = 0
-        return cls(folder / log, command, Process(popen.pid, role, start), popen)
+        return cls(folder / log, command, Process(popen.pid, role, start), popen, log_start)
 
     def running(self) -> bool:
         """Whether it has not ended."""
@@ -183,7 +186,10 @@ class Child:
             self._popen.kill()
             self._popen.wait(10)
 
-    def error(self, what: str) -> ProcessError:
-        """An error that says how the process ended, with the end of its log."""
+    def error(self, what: str, console: str = "") -> ProcessError:
+        """An error that says how the process ended, with the end of its log and, of a QEMU, of
+        its guest's console.
+        """
         code = self._popen.poll() if self._popen is not None else None
-        return ProcessError(what, self.command, code, read_log(self.log))
+        return ProcessError(what, self.command, code, read_log(self.log, start=self._log_start),
+                            console)

@@ -17,7 +17,7 @@ from _pytest._code.code import ExceptionRepr
 
 from . import scenario_report
 from .config import DEFAULT_FILE, load
-from .errors import ConfigError
+from .errors import VsocError
 from .output import Progress
 from .scenario import Soc, Vm
 from .soc import Soc as Engine
@@ -84,7 +84,8 @@ def _soc_toml(config: pytest.Config) -> Path:
         return Path(config.invocation_params.dir, given)
     path = Path(config.rootpath, config.getini("soc_toml") or DEFAULT_FILE)
     if not path.is_file():
-        raise ConfigError(f"there is no {path}: name the SoC with --soc-toml (vsoc test -f)")
+        pytest.fail(f"there is no {path}: name the SoC with --soc-toml (vsoc test -f)",
+                    pytrace=False)
     return path
 
 
@@ -99,7 +100,10 @@ def _booted(request: pytest.FixtureRequest) -> Iterator[_Booted]:
 def soc(_booted: _Booted, request: pytest.FixtureRequest) -> Iterator[Soc]:
     """The SoC: all its VMs run, answer, and have no faults."""
     request.node.stash[_REPORTED] = _booted
-    ready = _booted.ready(request.node.get_closest_marker(FRESH) is not None)
+    try:
+        ready = _booted.ready(request.node.get_closest_marker(FRESH) is not None)
+    except VsocError as err:
+        pytest.fail(str(err), pytrace=False)
     yield ready
     ready.end()
 

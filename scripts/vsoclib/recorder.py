@@ -19,12 +19,13 @@ import select
 import signal
 import sys
 import time
-from typing import Any, BinaryIO, Dict, NoReturn, Optional, Tuple
+from typing import Any, BinaryIO, Dict, List, Optional, Tuple
 
 IN_MODIFY, IN_CREATE, IN_DELETE = 0x2, 0x100, 0x200
 TOGETHER = 0.002        # seconds; a console grows byte by byte, which is one look, not many
 WHOLE = 0.2             # after that a line that does not end, as a prompt, is a line
 LONGEST = 1 << 16       # so is one of so many bytes
+AT_ONCE = 1 << 18       # bytes read of a file before the others have their turn
 
 
 class Tail:
@@ -38,16 +39,16 @@ class Tail:
         self._rest = b""
         self._since = 0.0           # when the rest was begun
 
-    def look(self, now: float, out: BinaryIO) -> None:
-        """Notes what is new."""
+    def look(self, now: float, out: BinaryIO) -> bool:
+        """Notes what is new. Whether there may be more of it."""
         try:
             with open(self.name, "rb") as log:
                 log.seek(self._position)
-                fresh = log.read()
+                fresh = log.read(AT_ONCE)
         except FileNotFoundError:
-            return
+            return False
         if not fresh:
-            return
+            return False
         self._position += len(fresh)
         if not self._rest:
             self._since = now
@@ -60,6 +61,7 @@ class Tail:
         self._rest = rest
         if len(rest) > LONGEST:
             self.finish(out)
+        return len(fresh) == AT_ONCE
 
     def waits_until(self) -> Optional[float]:
         """When a line that has not ended is one."""
@@ -128,42 +130,43 @@ def _watch() -> int:
     return fd
 
 
-class Ended(BaseException):
-    """SIGTERM: the SoC ends."""
-
-
-def _end(_number: int, _frame: object) -> NoReturn:
-    raise Ended
+def _asked_to_end() -> int:
+    """A descriptor that is readable after SIGTERM, which may come in the middle of a line."""
+    read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(write)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    return read
 
 
 def main(path: str, sources: Dict[str, Tuple[str, str]]) -> None:
     """Until SIGTERM, or until the folder is gone."""
-    signal.signal(signal.SIGTERM, _end)
+    end = _asked_to_end()
     watch = _watch()
     positions = _read_so_far(path)
     tails = [Tail(name, vm, kind, positions.get(name, 0))
              for name, (vm, kind) in sources.items()]
+    ready: List[int] = []
     with open(path, "ab", buffering=0) as out:
-        try:
-            while os.path.exists(path):
+        while os.path.exists(path):
+            more = True
+            while more:
+                more = any([tail.look(time.time(), out) for tail in tails])
+            if end in ready:
                 for tail in tails:
-                    tail.look(time.time(), out)
-                waiting = [(tail, until) for tail in tails
-                           if (until := tail.waits_until()) is not None]
-                now = time.time()
-                ready = select.select([watch], [], [], max(0.0, min(
-                    until for _, until in waiting) - now) if waiting else None)[0]
-                now = time.time()
-                for tail, until in waiting:
-                    if until <= now and not ready:
-                        tail.finish(out)
-                if ready:
-                    time.sleep(TOGETHER)
-                    os.read(watch, 1 << 16)
-        except Ended:
-            for tail in tails:
-                tail.look(time.time(), out)
-                tail.finish(out)
+                    tail.finish(out)
+                return
+            waiting = [(tail, until) for tail in tails
+                       if (until := tail.waits_until()) is not None]
+            now = time.time()
+            ready = select.select([watch, end], [], [], max(0.0, min(
+                until for _, until in waiting) - now) if waiting else None)[0]
+            now = time.time()
+            for tail, until in waiting:
+                if until <= now and not ready:
+                    tail.finish(out)
+            if watch in ready:
+                time.sleep(TOGETHER)
+                os.read(watch, 1 << 16)
 
 
 if __name__ == "__main__":

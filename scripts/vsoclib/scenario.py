@@ -201,7 +201,7 @@ class Vm:
         self._soc = soc
         self.programs: list[Process] = []       # that spawn() started in this test
         # What was before this is not of the test.
-        self._console_start = self._console_position = 0
+        self._console_start = self._console_position = self._qemu_start = 0
         self._since = 0.0
         self._last_stamp = -1.0     # of the kernel's log
         self._boots = 0
@@ -215,10 +215,7 @@ class Vm:
     @property
     def state(self) -> str:
         """"running", "paused", "panicked", or "stopped": its QEMU has ended."""
-        state = self.machine.state()
-        if state != "running":
-            return state
-        return "paused" if self.machine.qmp("query-status")["status"] == "paused" else state
+        return self.machine.state()
 
     @property
     def panicked(self) -> bool:
@@ -241,10 +238,8 @@ class Vm:
 
     @_public
     def reset(self) -> None:
-        """Presses the reset button and waits until the guest answers again."""
+        """Presses the reset button and waits until the guest answers again. Ends a pause."""
         self.machine.check_process()
-        if self.state == "paused":
-            self.resume()
         self.machine.reset(self._soc.engine.boot_timeout)
 
     @_public
@@ -286,18 +281,13 @@ class Vm:
 
     # What runs in it
 
-    def _check(self) -> None:
-        self.machine.check()
-        if self.state == "paused":
-            raise StateError(f"{self.name} is paused: nothing can run in it until resume()")
-
     @_public
     def exec(self, command: Command, timeout: float = TIMEOUT, check: bool = True,
              stdin: Union[bytes, str] = b"") -> Completed:
         """Runs a command to its end; a string is for the guest's shell. It is killed if it takes
         longer. With check, an exit code that is not 0 is a GuestError.
         """
-        self._check()
+        self.machine.check_awake()
         data = stdin.encode() if isinstance(stdin, str) else stdin
         result = self.machine.run(command, timeout, data, check=check)
         return Completed(_text(command), result.returncode, result.stdout.decode(errors="replace"),
@@ -306,7 +296,7 @@ class Vm:
     @_public
     def spawn(self, command: Command) -> Process:
         """Starts a command and returns at once. It is killed at the end of the test."""
-        self._check()
+        self.machine.check_awake()
         self.programs.append(Process(self, command))
         return self.programs[-1]
 
@@ -314,7 +304,7 @@ class Vm:
     def push(self, source: Union[str, Path, bytes], destination: str,
              mode: Optional[int] = None) -> None:
         """Puts a file, or bytes, into the guest; a file keeps its permissions without mode."""
-        self._check()
+        self.machine.check_awake()
         if isinstance(source, bytes):
             data, found = source, 0o644
         else:
@@ -328,7 +318,7 @@ class Vm:
     @_public
     def pull(self, source: str, destination: Union[str, Path, None] = None) -> bytes:
         """Gets a file out of the guest; writes it to destination, too."""
-        self._check()
+        self.machine.check_awake()
         data = self.machine.pull(source)
         if destination is not None:
             try:
@@ -402,6 +392,12 @@ class Vm:
         return "".join(f"{time.strftime('%H:%M:%S', time.localtime(when))}.{when % 1 * 1000:03.0f}"
                        f"  {text}\n" for when, text in sorted(entries) if when >= self._since)
 
+    def qemu_log(self) -> str:
+        """What its QEMU has printed since the test began, but for what Soc.log() has of it."""
+        text = read_log(self.machine.qemu_log, LOG_LIMIT, self._qemu_start)
+        return "".join(line for line in text.splitlines(keepends=True)
+                       if not timeline.is_trace(line))
+
     # Its cables
 
     def _device(self, device: Optional[str]) -> str:
@@ -432,8 +428,10 @@ class Vm:
         self._console_start = self._console_position = 0
 
     def begin(self) -> None:
-        """What was on the console and said over QMP so far is not of this test."""
+        """What was on the console and said by QEMU and over QMP so far is not of this test."""
         self._console_start = self._console_position = len(self._console())
+        log = self.machine.qemu_log
+        self._qemu_start = log.stat().st_size if log.exists() else 0
         self._since = time.time()
 
     def end(self) -> None:
@@ -669,6 +667,7 @@ class Soc:
                                    for name, machine in running.machines.items()}
         self.began = time.time()        # the test
 
+    @_public
     def __getitem__(self, vm: str) -> Vm:
         try:
             return self.vms[vm]

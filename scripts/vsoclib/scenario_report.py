@@ -12,7 +12,7 @@ from typing import Callable
 from . import timeline
 from .errors import VsocError
 from .observe import Observer
-from .output import table
+from .output import plain, table
 from .process import read_log
 from .scenario import Soc, Vm
 from .server import LOG
@@ -42,6 +42,7 @@ def _queues(soc: Soc) -> str:
         looks, channels = observer.look()
     lines = [f"{look.vm} ({look.partition}): {look.state}{': ' * bool(look.problem)}"
              f"{look.problem}" for look in looks]
+    lines.append("The counts are since the start of each QEMU, not of the test.")
     rows = []
     for channel in channels:
         if channel.known:
@@ -64,6 +65,7 @@ def _faults(soc: Soc) -> str:
 
 def parts(soc: Soc) -> dict[str, str]:
     """The report of a test: title -> text. Never raises for what is wrong with the SoC."""
+    transcripts = {vm.name: vm.transcript() for vm in soc}      # before we ask for more
     found = {"queues": _said(lambda: _queues(soc))}
     faults = _said(lambda: _faults(soc))
     if faults:
@@ -71,12 +73,12 @@ def parts(soc: Soc) -> dict[str, str]:
     width = max(len(vm.name) for vm in soc)
     found["time line"] = "\n".join(timeline.show(entry, soc.began, width) for entry in soc.log())
     for vm in soc:
-        found[f"console of {vm.name}"] = vm.console()
-        found[f"kernel log of {vm.name}"] = _said(lambda: _kernel_log(vm))
-        found[f"QMP of {vm.name}"] = vm.transcript()
         for number, program in enumerate(vm.programs, 1):
             found[f"program {number} of {vm.name}"] = f"$ {program.command}\n" + program.output
-        found[f"QEMU of {vm.name}"] = read_log(vm.machine.qemu_log)
+        found[f"console of {vm.name}"] = vm.console()
+        found[f"kernel log of {vm.name}"] = _said(lambda: _kernel_log(vm))
+        found[f"QMP of {vm.name}"] = transcripts[vm.name]
+        found[f"QEMU of {vm.name}"] = vm.qemu_log()
     for chip in soc.engine.chips.values():
         found[f"ivshmem-server {chip.prefix.rstrip('.')}".rstrip()] = read_log(
             soc.engine.folder / (chip.prefix + LOG))
@@ -85,7 +87,7 @@ def parts(soc: Soc) -> dict[str, str]:
 
 def shortened(text: str) -> str:
     """The last lines of a part."""
-    lines = text.rstrip().splitlines()
+    lines = plain(text).rstrip().split("\n")
     left = len(lines) - SHOWN_LINES
     return "\n".join(([f"... {left} lines before"] if left > 0 else []) + lines[-SHOWN_LINES:])
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence
 
 from . import events, server
+from .output import plain
 from .process import Child
 from .state import Folder
 
@@ -32,8 +33,6 @@ TRACES = ("hv_pci_endpoint", "hv_pci_reset", "hv_pci_panic", "hv_ivc_announce", 
           "hv_ivc_link_down", "hv_c2c_up", "hv_c2c_down", "hv_fault_set", "hv_fault_clear",
           "hv_fault_header", "hv_fault_link")
 # What libnvsciipc writes with NVSCIIPC_TRACE, docs/specs/configuration.md.
-# What a terminal would act on: some sequences even make it type an answer.
-_CONTROL = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|[^[])|[\x00-\x08\x0b-\x1f\x7f]")
 _LIBRARY = re.compile(r"\[ *\d+\.\d{6}\] nvsciipc\[\d+/\d+\]")
 
 
@@ -45,6 +44,11 @@ class Entry:
     vm: str                     # whose; a SoC's name, or "", for its server
     kind: str                   # of KINDS
     text: str
+
+
+def is_trace(line: str) -> bool:
+    """Whether a line of QEMU's log is a device event."""
+    return line.startswith("hv_")
 
 
 def trace_arguments() -> list[str]:
@@ -86,7 +90,7 @@ def _entry(line: bytes) -> Optional[Entry]:
     try:
         note: Mapping[str, Any] = json.loads(line)
         kind, text = note["kind"], note["text"]
-        if kind == "qemu" and text.startswith("hv_"):
+        if kind == "qemu" and is_trace(text):
             kind = "device"
         elif kind == "console" and _LIBRARY.match(text):
             kind = "library"
@@ -118,5 +122,5 @@ class Reader:
 
 def show(entry: Entry, began: float, width: int) -> str:
     """A line for people: seconds since the SoC was started, whose, what."""
-    text = _CONTROL.sub("", entry.text)
-    return f"{entry.time - began:10.3f}  {entry.vm:{width}}  {entry.kind:7}  {text}"
+    return (f"{entry.time - began:10.3f}  {entry.vm:{width}}  {entry.kind:7}  "
+            f"{plain(entry.text)}")

@@ -52,6 +52,25 @@ def test_large_binary_output(vsoc: Vsoc) -> None:
     assert hashlib.sha256(done.stdout).hexdigest() == done.stderr.split()[0].decode()
 
 
+def test_options_stand_before_the_vm(vsoc: Vsoc) -> None:
+    """Behind it they would be the command."""
+    done = vsoc("exec", "guest", "--timeout", "3", "--", "true")
+    assert done.returncode == 125 and b"--timeout stands behind the VM" in done.stderr
+
+
+def test_a_paused_guest(vsoc: Vsoc, soc: Soc) -> None:
+    """Who needs its answer is told at once, and a reset ends the pause."""
+    vsoc("qmp", "guest", "stop")
+    try:
+        assert json.loads(vsoc("status", "--json").stdout)[0]["vms"][0]["state"] == "paused"
+        for words in (("exec", "guest", "--", "true"), ("push", "guest", __file__, "/tmp/x")):
+            done = vsoc(*words)
+            assert b"guest is paused" in done.stderr and b"qmp guest cont" in done.stderr
+    finally:
+        assert vsoc("reset", "guest").returncode == 0
+    assert vsoc("exec", "guest", "--", "true").returncode == 0
+
+
 def test_stdin(vsoc: Vsoc) -> None:
     data = os.urandom(100000)
     assert vsoc("exec", "-i", "guest", "--", "cat", input=data).stdout == data

@@ -216,6 +216,7 @@ def test_a_wrong_count_does_not_last(word: str, soc: Soc, queue: Queue, peers: P
     queue.spurious_doorbells(1, vm="guest", direction="in")
     lost_and_again(guest, update)
 
+
 def test_an_impossible_count_of_sent_frames(soc: Soc, queue: Queue, peers: Peers) -> None:
     guest, update = peers(f"{A} send:1:0:3", "quiet:2500 recv:1:0:3")
     before = count(queue, "guest", "corrupted")

@@ -5,6 +5,7 @@ Its devices keep the faults that are set, and its guests do what a test tells th
 """
 
 import concurrent.futures
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Mapping, Optional, Sequence, Union, cast
@@ -12,7 +13,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union, cast
 import vsoc_samples  # noqa: F401  (the path to vsoclib)
 from vsoclib.agent import Output, Result
 from vsoclib.channel import ChannelRefused, Said
-from vsoclib.errors import ConfigError, GuestError, PanicError, ProcessError
+from vsoclib.errors import ConfigError, GuestError, PanicError, ProcessError, StateError
 from vsoclib.events import Event
 from vsoclib.scenario import Soc
 from vsoclib.soc import Soc as Engine
@@ -101,7 +102,7 @@ class FakeMachine:
         return self.status == "panicked"
 
     def state(self) -> str:
-        return "running" if self.status == "paused" else self.status
+        return self.status
 
     def boots(self) -> int:
         return self.starts
@@ -114,6 +115,11 @@ class FakeMachine:
         self.check_process()
         if self.panicked():
             raise PanicError(self.name, "Kernel panic - not syncing: fake")
+
+    def check_awake(self) -> None:
+        self.check()
+        if self.status == "paused":
+            raise StateError(f"{self.name} is paused: nothing can run in it until resume()")
 
     def kill(self) -> None:
         self.done.append("kill")
@@ -132,7 +138,6 @@ class FakeMachine:
         self.done.append(f"ready {timeout:g}")
 
     def reset(self, timeout: float) -> None:
-        assert self.status != "paused"      # it could not answer
         self.done.append("reset")
         self.starts += 1
         self.status = "running"
@@ -140,6 +145,7 @@ class FakeMachine:
     def qmp(self, command: str, arguments: Optional[Mapping[str, Any]] = None) -> Any:
         self.check_process()
         words = arguments or {}
+        self.said.append(Said(time.time(), command, words, None))
         self.done.append(command)
         if command == "query-status":
             return {"status": "paused" if self.status == "paused" else "running"}

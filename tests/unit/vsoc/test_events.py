@@ -48,6 +48,18 @@ def test_a_start_and_a_reset_are_boots(log: Path) -> None:
                                                                       ("RESET", 17.25)]
 
 
+def test_a_pause_lasts_until_it_goes_on(log: Path) -> None:
+    """A reset does not end it: QEMU waits for `cont` with the new guest, too."""
+    events = Events(log)
+    for text, paused in ((GREETING, False), (event("STOP"), True), (event("RESET"), True),
+                         (event("RESUME"), False), (event("STOP"), True)):
+        add(log, text)
+        events.look()
+        assert events.paused == paused
+    events.begin()
+    assert not events.paused
+
+
 def test_a_line_that_comes_in_two_parts(log: Path) -> None:
     events = Events(log)
     line = event("RESET")

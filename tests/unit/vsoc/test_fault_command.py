@@ -149,7 +149,7 @@ def test_a_line(vsoc: Vsoc, guest: FakeMachine, capsys: Out) -> None:
 def test_a_guest_that_answers(vsoc: Vsoc, guest: FakeMachine, capsys: Out,
                               monkeypatch: pytest.MonkeyPatch) -> None:
     assert vsoc("wait", "guest", "--ready", "--timeout", 7) == 0
-    assert guest.done == ["query-status", "ready 7"]
+    assert guest.done == ["ready 7"]
 
     def late(timeout: float) -> None:
         raise BootTimeout("guest", "its agent", "its console")

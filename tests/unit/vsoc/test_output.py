@@ -2,6 +2,7 @@
 """What vsoc prints of the guests."""
 
 import pytest
+from vsoclib.errors import tail
 from vsoclib.output import Labelled, table
 
 
@@ -28,3 +29,8 @@ def test_table() -> None:
     assert table(("QUEUE", "NAME"), [(255, "a"), (7, "long name")]) == (
         "QUEUE  NAME\n-----  ---------\n  255  a\n    7  long name")
     assert table(("A",), []) == "A\n-"
+
+
+def test_no_terminal_acts_on_the_end_of_a_log() -> None:
+    """A guest's shell asks its terminal where the cursor is, and a terminal types the answer."""
+    assert tail("one\r\n/ # \x1b[6n\x1b[1;31mred\x07\tend\n") == "    one\n    / # red\tend"

@@ -106,6 +106,25 @@ def test_a_report_that_cannot_be_written(scenarios: Scenarios, tmp_path: Path) -
     assert "why" in done.stdout
 
 
+def test_a_soc_that_does_not_start(scenarios: Scenarios) -> None:
+    """Why is told, and nothing of vsoc's inside."""
+    done = scenarios("from vsoclib import pytest_plugin\n"
+                     "from vsoclib.errors import BootError\n"
+                     "def fresh(self):\n"
+                     "    raise BootError('guest', 'its start failed: no module')\n"
+                     "pytest_plugin._Booted.fresh = fresh\n"
+                     "def test_it(soc): pass\n")
+    assert done.returncode == 1 and "1 error" in done.stdout, done.stdout
+    assert "\nguest: its start failed: no module\n" in done.stdout
+    assert "pytest_plugin.py" not in done.stdout and "_booted" not in done.stdout
+
+
+def test_a_vm_that_there_is_not(scenarios: Scenarios) -> None:
+    done = scenarios("def test_it(soc): soc['gues'].exec('true')\n")
+    assert "there is no VM 'gues'; there are guest, update" in done.stdout
+    assert "scenario.py" not in done.stdout
+
+
 # What is in it
 
 @pytest.fixture
@@ -135,6 +154,22 @@ def test_all_of_a_soc(engine: FakeEngine, guest: FakeMachine) -> None:
     assert found["program 1 of guest"] == "$ app\nprinted\n"
     assert found["QEMU of guest"] == "of QEMU\n"
     assert "console of update" not in found         # nothing is no part
+
+
+def test_what_is_not_of_the_test(engine: FakeEngine, guest: FakeMachine) -> None:
+    """Neither what QEMU said before, nor what the time line has, nor what the report asks for."""
+    guest.qemu_log.write_text("of an earlier test\nhv_pci_endpoint partition 2: queue 7 open 1\n")
+    soc = engine.soc()
+    with open(guest.qemu_log, "a", encoding="utf-8") as log:
+        log.write("hv_pci_endpoint partition 2: queue 7 open 0\n")
+    assert "QEMU of guest" not in parts(soc)
+    with open(guest.qemu_log, "a", encoding="utf-8") as log:
+        log.write("qemu: it warns\nhv_pci_reset partition 2\n")
+    soc["guest"].qmp("query-status")
+    asked = soc["guest"].transcript()
+    found = parts(soc)
+    assert found["QEMU of guest"] == "qemu: it warns\n"
+    assert found["QMP of guest"] == asked and "query-status" in asked
 
 
 @pytest.mark.parametrize("status,text", [

@@ -165,6 +165,33 @@ def test_it_sleeps(folder: Folder, recorder: Child) -> None:
     assert ticks() - before <= 1
 
 
+def test_it_stays_small(folder: Folder) -> None:
+    """However much is there that no recorder has read."""
+    line = b"x" * 65535 + b"\n"
+    with open(folder / "guest.console.log", "wb") as log:
+        for _ in range(1024):
+            log.write(line)
+    add(folder, "guest.events.log", EVENT)
+    child = start(folder)
+    try:
+        deadline = time.monotonic() + 30
+        last = f'"at": {1024 * len(line)}}}\n'.encode()
+        while not (folder / timeline.FILE).exists() or not read_end(folder).endswith(last):
+            assert time.monotonic() < deadline and child.running()
+            time.sleep(0.05)
+        status = Path(f"/proc/{child.process.pid}/status").read_text()
+        [most] = [int(each.split()[1]) for each in status.splitlines() if "VmHWM" in each]
+        assert most < 40 << 10      # KiB; all at once took 140 MiB
+    finally:
+        child.kill()
+
+
+def read_end(folder: Folder) -> bytes:
+    with open(folder / timeline.FILE, "rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 100))
+        return log.read()
+
+
 def test_kinds_and_order(folder: Folder) -> None:
     notes = [(3.0, "guest", "qemu", "hv_pci_endpoint partition 2: queue 255 open 1"),
              (2.0, "update", "console", "[   12.345678] nvsciipc[7/8] a: opened"),

@@ -5,6 +5,7 @@
 def test_fails(soc):
     soc["guest"].exec("echo on the console >/dev/ttyAMA0; echo in the kernel log >/dev/kmsg")
     soc["guest"].spawn("echo from a program; sleep 100").wait_line("program")
+    soc["guest"].qmp("query-status")
     soc["update"].kill()
     soc["guest"].exec("echo the reason; exit 3")
 
