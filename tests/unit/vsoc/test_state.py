@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The state folder: its name, its lock, and the processes that are found in it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -112,6 +113,18 @@ def test_a_bound_process_dies_with_us_even_by_kill_9(folder: Folder) -> None:
     while process.find(folder.path):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_full_disk_keeps_nobody_from_ending_it(folder: Folder, tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest's console may have filled it."""
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    Child.start(folder, "vm:a", "a.log", ["sleep", "60"], bound=False)
+    folder.close()
+    monkeypatch.setattr(os, "pwrite", full)
+    assert down(Folder.of("demo", tmp_path / "soc.toml")) == 1
+    assert not folder.path.exists()
 
 
 def test_down_ends_what_a_crash_left(folder: Folder, tmp_path: Path) -> None:
