@@ -161,7 +161,10 @@ class Child:
         bound: it is killed when this process ends, however that happens. The kernel ties this to
         the calling thread, which must be the main one.
         """
-        words = [*(("setpriv", "--pdeathsig", "KILL", "--") if bound else ()), *command]
+        # Who has died before setpriv was that far is no parent any more, and nothing begins.
+        bind = ("setpriv", "--pdeathsig", "KILL", "--", "sh", "-c",
+                'test "$PPID" = "$0" && exec "$@"', str(os.getpid()))
+        words = [*(bind if bound else ()), *command]
         with open(folder / log, "ab") as output:
             log_start = output.tell()
             # A session of its own: the terminal's Ctrl-C is for vsoc, which ends the SoC in order.

@@ -3,12 +3,13 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 from vsoc_samples import CHECKOUT
@@ -93,26 +94,50 @@ def test_a_failed_process_says_why(folder: Folder) -> None:
                           "  its last lines:\n    so bad")
 
 
-def test_a_bound_process_dies_with_us_even_by_kill_9(folder: Folder) -> None:
-    code = ("import sys; sys.path.insert(0, sys.argv[1])\n"
-            "from pathlib import Path; from vsoclib.process import Child\n"
-            "from vsoclib.state import Folder; import time\n"
-            "Child.start(Folder(Path(sys.argv[2])), 'vm:a', 'a.log', ['sleep', '60'], bound=True)\n"
-            "print('started', flush=True); time.sleep(60)\n")
-    parent = subprocess.Popen([sys.executable, "-c", code, str(CHECKOUT / "scripts"),
-                               str(folder.path)], stdout=subprocess.PIPE)
+# Starts a process that is bound to it, says so, and stays.
+PARENT = """
+import sys, time; sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from vsoclib.process import Child
+from vsoclib.state import Folder
+Child.start(Folder(Path(sys.argv[2])), 'vm:a', 'a.log', ['sh', '-c', 'echo at work; exec sleep 60'],
+            bound=True)
+print('started', flush=True)
+time.sleep(60)
+"""
+
+
+def kill_parent(folder: Folder, until: Callable[[], bool], path: str) -> None:
+    """Kills one of those once it is so, and waits until its child is gone, too."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(CHECKOUT / "scripts"),
+                               str(folder.path)], stdout=subprocess.PIPE,
+                              env={**os.environ, "PATH": path})
     assert parent.stdout is not None
     with parent.stdout:
         parent.stdout.readline()
-        while not any(Path(f"/proc/{each.pid}/cmdline").read_text().startswith("sleep")
-                      for each in process.find(folder.path)):
-            time.sleep(0.01)    # setpriv is still on its way
+        while not until():
+            time.sleep(0.01)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     deadline = time.monotonic() + 5
     while process.find(folder.path):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_bound_process_dies_with_us_even_by_kill_9(folder: Folder) -> None:
+    log = folder / "a.log"
+    kill_parent(folder, lambda: log.exists() and bool(log.read_text()), os.environ["PATH"])
+
+
+def test_we_die_before_it_is_bound(folder: Folder, tmp_path: Path) -> None:
+    """Then it does not begin."""
+    late = tmp_path / "setpriv"
+    late.write_text("#!/bin/sh\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.01; done\n"
+                    f"exec {shutil.which('setpriv')} \"$@\"\n")
+    late.chmod(0o755)
+    kill_parent(folder, lambda: True, f"{tmp_path}:{os.environ['PATH']}")
+    assert (folder / "a.log").read_text() == ""
 
 
 def test_a_full_disk_keeps_nobody_from_ending_it(folder: Folder, tmp_path: Path,
