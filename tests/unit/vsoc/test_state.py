@@ -84,6 +84,14 @@ def test_another_process_with_the_same_number_is_not_killed(folder: Folder) -> N
     assert child.running()
 
 
+def test_a_process_is_found_from_its_first_moment(folder: Folder) -> None:
+    """The kernel shows a program that is being started with no environment at all."""
+    for _ in range(300):
+        child = Child.start(folder, "vm:a", "a.log", ["sleep", "60"], bound=False)
+        assert child.process in process.find(folder.path)
+        child.kill()
+
+
 def test_a_failed_process_says_why(folder: Folder) -> None:
     child = Child.start(folder, "vm:a", "a.log", ["sh", "-c", "echo so bad; exit 3"], bound=False)
     while child.running():
