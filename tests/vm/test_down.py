@@ -48,7 +48,7 @@ def test_down_cleans_up_after_kill_9_of_everything(soc_toml: Path) -> None:
     folder = Folder.existing(soc_toml)
     assert folder is not None
     found = processes(soc_toml)
-    assert sorted(each.role for each in found) == ["server", "vm:guest"]
+    assert sorted(each.role for each in found) == ["recorder", "server", "vm:guest"]
     for each in found:
         os.kill(each.pid, signal.SIGKILL)
     wait_gone(soc_toml)
