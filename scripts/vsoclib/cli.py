@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import errno
 import json
 import os
 import shlex
@@ -18,6 +19,7 @@ from typing import Any, NoReturn, Optional, Sequence
 from .config import DEFAULT_FILE, load
 from .errors import ConfigError, SetupError, StateError, VsocError
 from .output import Labelled, Progress, table, write_all
+from .state import cache_folder
 
 EPILOG = """exit codes:
   0    it worked
@@ -33,6 +35,8 @@ A SoC is found by its soc.toml: -f FILE, or ./soc.toml, or the only SoC that is 
 docs/specs/soc-toml.md describes the file, docs/man/vsoc.1 all of this."""
 
 EXEC_FAILED = 125
+# A disk that is full or a folder that is not ours to write: nothing that a traceback explains.
+_HOST_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 class Terminated(BaseException):
@@ -433,3 +437,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         # The reader of our output went away; do not fail again when Python flushes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as err:
+        if err.errno not in _HOST_TROUBLE:
+            raise
+        print(f"vsoc: {err.filename or cache_folder()}: {err.strerror}", file=sys.stderr)
+        return 1 if failed is None else failed

@@ -56,12 +56,14 @@ def _run(args: argparse.Namespace) -> int:
         return (not args.vm or entry.vm in args.vm) and \
             (not args.kind or entry.kind in args.kind)
     while True:
-        if soc.running() and not soc.recording():
-            print("vsoc: the recorder has ended, so there is no more; `vsoc up` starts it again",
-                  file=sys.stderr)
-            args.follow = False
+        unwritten = soc.running() and not soc.recording()
         alive = folder.path.exists() and soc.running()
         _print(filter(wanted, reader.more()), state["started"], names, args.json)
+        if unwritten:
+            text = "the recorder has ended, so there is no more; `vsoc up` starts it again"
+            if args.follow:
+                raise StateError(text)
+            print(f"vsoc: {text}", file=sys.stderr)
         if not args.follow:
             return 0
         if not alive:

@@ -21,6 +21,7 @@ from .errors import ProcessError, StateError
 from .state import Folder
 
 ROLE = "VSOC_ROLE"      # in the environment of each: "server", "SOC.server", "vm:NAME" or "recorder"
+EXEC_TIME = 0.1         # seconds in which a program that is being started has an environment
 
 
 class Process(NamedTuple):
@@ -44,7 +45,12 @@ def _start_time(pid: int) -> int:
 
 
 def _role(pid: int) -> str:
-    for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+    # While the kernel replaces a program by another one, neither's environment is there.
+    deadline = time.monotonic() + EXEC_TIME
+    while not (environment := Path(f"/proc/{pid}/environ").read_bytes()) and \
+            time.monotonic() < deadline:
+        time.sleep(0.001)
+    for entry in environment.split(b"\0"):
         name, _, value = entry.partition(b"=")
         if name == ROLE.encode():
             return value.decode(errors="replace")
@@ -161,7 +167,10 @@ class Child:
         bound: it is killed when this process ends, however that happens. The kernel ties this to
         the calling thread, which must be the main one.
         """
-        words = [*(("setpriv", "--pdeathsig", "KILL", "--") if bound else ()), *command]
+        # Who has died before setpriv was that far is no parent any more, and nothing begins.
+        bind = ("setpriv", "--pdeathsig", "KILL", "--", "sh", "-c",
+                'test "$PPID" = "$0" && exec "$@"', str(os.getpid()))
+        words = [*(bind if bound else ()), *command]
         with open(folder / log, "ab") as output:
             log_start = output.tell()
             # A session of its own: the terminal's Ctrl-C is for vsoc, which ends the SoC in order.

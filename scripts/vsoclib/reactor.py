@@ -26,8 +26,10 @@ def loop() -> asyncio.AbstractEventLoop:
     global _loop
     with _guard:
         if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="reactor", daemon=True).start()
+            made = asyncio.new_event_loop()
+            threading.Thread(target=made.run_forever, name="reactor", daemon=True).start()
+            # Only now: a signal's exception before that must not leave a loop that nobody runs.
+            _loop = made
         return _loop
 
 

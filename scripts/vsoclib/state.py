@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -91,8 +92,10 @@ class Folder:
             raise StateError(f"{self.path.name} is in use by another vsoc (process "
                              f"{self.holder() or 'unknown'}, `vsoc {self._purpose()}`); "
                              "`vsoc down` ends it")
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()} {what}\n".encode(), 0)
+        # Who has it is for others to read. On a full disk that is missing, and `vsoc down` works.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, f"{os.getpid()} {what}\n".encode(), 0)
 
     def _attempt_lock(self) -> bool:
         if self._lock >= 0:

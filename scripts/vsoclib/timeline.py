@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Iterator, Mapping, Optional, Sequence
 
 from . import events, server
 from .output import plain
@@ -25,6 +25,7 @@ FILE = "timeline.log"
 LOG = "recorder.log"            # what the recorder's process says, if anything
 ROLE = "recorder"
 END_TIMEOUT = 1.0               # seconds for the recorder to note what is left
+AT_ONCE = 1 << 22               # bytes of the time line that are in memory
 
 KINDS = ("console", "library", "device", "event", "qemu", "server")
 
@@ -104,20 +105,32 @@ class Reader:
 
     def __init__(self, folder: Folder) -> None:
         self._path = folder / FILE
-        self._position = 0
+        self.position = 0           # bytes of the file that have been read
 
-    def more(self) -> list[Entry]:
-        """What is new, by time."""
+    def more(self) -> Iterator[Entry]:
+        """What is new by now, by time. A flood is sorted piece by piece: an event, whose time is
+        QEMU's, may be some lines late between two.
+        """
+        end = self._path.stat().st_size if self._path.exists() else 0
+        while self.position < end and (piece := self._piece()):
+            self.position += len(piece)
+            yield from sorted(filter(None, map(_entry, piece.split(b"\n"))),
+                              key=lambda entry: entry.time)
+
+    def _piece(self) -> bytes:
+        """Some whole lines, or none."""
         try:
             with open(self._path, "rb") as timeline:
-                timeline.seek(self._position)
-                fresh = timeline.read()
+                timeline.seek(self.position)
+                fresh = timeline.read(AT_ONCE)
+                while b"\n" not in fresh:
+                    more = timeline.read(AT_ONCE)
+                    if not more:
+                        return b""
+                    fresh += more
         except FileNotFoundError:
-            return []
-        whole, newline, _ = fresh.rpartition(b"\n")
-        self._position += len(whole) + len(newline)
-        found = filter(None, map(_entry, whole.split(b"\n")))
-        return sorted(found, key=lambda entry: entry.time)
+            return b""
+        return fresh[:fresh.rindex(b"\n") + 1]
 
 
 def show(entry: Entry, began: float, width: int) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import curses
 import dataclasses
 import json
@@ -152,11 +153,10 @@ class View:
 
 
 def _screen(screen: "curses.window", observer: Observer, interval: float) -> None:
-    curses.use_default_colors()
-    try:
-        curses.curs_set(0)
-    except curses.error:
-        pass                        # this terminal cannot hide it
+    with contextlib.suppress(curses.error):
+        curses.use_default_colors()     # this terminal has no colours
+    with contextlib.suppress(curses.error):
+        curses.curs_set(0)              # this terminal cannot hide it
     screen.timeout(int(TICK * 1000))
     view = View()
     looks, channels = observer.look()
@@ -198,6 +198,9 @@ def _show(observer: Observer, interval: float) -> None:
         raise VsocError(f"there is no description of the terminal "
                         f"{os.environ.get('TERM') or '(TERM is not set)'}: set TERM, or use "
                         "`vsoc top --count N`") from None
+    if not curses.tigetstr("cup"):
+        raise VsocError(f"the terminal {os.environ['TERM']} cannot move its cursor: use "
+                        "`vsoc top --count N`")
     try:
         curses.wrapper(_screen, observer, interval)
     except KeyboardInterrupt:

@@ -122,6 +122,14 @@ def test_a_setup_that_is_gone(vsoc: Vsoc, tmp_path: Path,
         assert "run scripts/setup" in done.stderr
 
 
+def test_a_cache_that_cannot_be_written(vsoc: Vsoc, soc_toml: Callable[[str], Path],
+                                        cache: Path) -> None:
+    cache.touch()
+    done = vsoc("up", "-f", str(soc_toml(GOOD)))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"vsoc: {cache}/run/") and "Not a directory" in done.stderr
+
+
 def test_run_without_a_command(vsoc: Vsoc, soc_toml: Callable[[str], Path]) -> None:
     done = vsoc("run", "-f", str(soc_toml(GOOD.replace('run = "app"\n', ""))))
     assert done.returncode == 2 and "no VM has a `run` command" in done.stderr

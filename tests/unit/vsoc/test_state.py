@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The state folder: its name, its lock, and the processes that are found in it."""
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 from vsoc_samples import CHECKOUT
@@ -82,6 +84,14 @@ def test_another_process_with_the_same_number_is_not_killed(folder: Folder) -> N
     assert child.running()
 
 
+def test_a_process_is_found_from_its_first_moment(folder: Folder) -> None:
+    """The kernel shows a program that is being started with no environment at all."""
+    for _ in range(300):
+        child = Child.start(folder, "vm:a", "a.log", ["sleep", "60"], bound=False)
+        assert child.process in process.find(folder.path)
+        child.kill()
+
+
 def test_a_failed_process_says_why(folder: Folder) -> None:
     child = Child.start(folder, "vm:a", "a.log", ["sh", "-c", "echo so bad; exit 3"], bound=False)
     while child.running():
@@ -92,26 +102,62 @@ def test_a_failed_process_says_why(folder: Folder) -> None:
                           "  its last lines:\n    so bad")
 
 
-def test_a_bound_process_dies_with_us_even_by_kill_9(folder: Folder) -> None:
-    code = ("import sys; sys.path.insert(0, sys.argv[1])\n"
-            "from pathlib import Path; from vsoclib.process import Child\n"
-            "from vsoclib.state import Folder; import time\n"
-            "Child.start(Folder(Path(sys.argv[2])), 'vm:a', 'a.log', ['sleep', '60'], bound=True)\n"
-            "print('started', flush=True); time.sleep(60)\n")
-    parent = subprocess.Popen([sys.executable, "-c", code, str(CHECKOUT / "scripts"),
-                               str(folder.path)], stdout=subprocess.PIPE)
+# Starts a process that is bound to it, says so, and stays.
+PARENT = """
+import sys, time; sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from vsoclib.process import Child
+from vsoclib.state import Folder
+Child.start(Folder(Path(sys.argv[2])), 'vm:a', 'a.log', ['sh', '-c', 'echo at work; exec sleep 60'],
+            bound=True)
+print('started', flush=True)
+time.sleep(60)
+"""
+
+
+def kill_parent(folder: Folder, until: Callable[[], bool], path: str) -> None:
+    """Kills one of those once it is so, and waits until its child is gone, too."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(CHECKOUT / "scripts"),
+                               str(folder.path)], stdout=subprocess.PIPE,
+                              env={**os.environ, "PATH": path})
     assert parent.stdout is not None
     with parent.stdout:
         parent.stdout.readline()
-        while not any(Path(f"/proc/{each.pid}/cmdline").read_text().startswith("sleep")
-                      for each in process.find(folder.path)):
-            time.sleep(0.01)    # setpriv is still on its way
+        while not until():
+            time.sleep(0.01)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     deadline = time.monotonic() + 5
     while process.find(folder.path):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_bound_process_dies_with_us_even_by_kill_9(folder: Folder) -> None:
+    log = folder / "a.log"
+    kill_parent(folder, lambda: log.exists() and bool(log.read_text()), os.environ["PATH"])
+
+
+def test_we_die_before_it_is_bound(folder: Folder, tmp_path: Path) -> None:
+    """Then it does not begin."""
+    late = tmp_path / "setpriv"
+    late.write_text("#!/bin/sh\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.01; done\n"
+                    f"exec {shutil.which('setpriv')} \"$@\"\n")
+    late.chmod(0o755)
+    kill_parent(folder, lambda: True, f"{tmp_path}:{os.environ['PATH']}")
+    assert (folder / "a.log").read_text() == ""
+
+
+def test_a_full_disk_keeps_nobody_from_ending_it(folder: Folder, tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest's console may have filled it."""
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    Child.start(folder, "vm:a", "a.log", ["sleep", "60"], bound=False)
+    folder.close()
+    monkeypatch.setattr(os, "pwrite", full)
+    assert down(Folder.of("demo", tmp_path / "soc.toml")) == 1
+    assert not folder.path.exists()
 
 
 def test_down_ends_what_a_crash_left(folder: Folder, tmp_path: Path) -> None:

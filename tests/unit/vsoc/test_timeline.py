@@ -201,13 +201,31 @@ def test_kinds_and_order(folder: Folder) -> None:
         for when, vm, kind, text in notes:
             log.write(json.dumps({"time": when, "vm": vm, "kind": kind, "text": text}) + "\n")
         log.write('no JSON\n[]\n{"time": 1}\n{"time": 9, "vm": "a", "kind": "b", "text": "half')
-    found = Reader(folder).more()
+    found = list(Reader(folder).more())
     assert [(each.time, each.kind) for each in found] == [
         (1.0, "qemu"), (2.0, "library"), (3.0, "device"), (4.0, "console")]
 
 
+def test_a_long_time_line_is_read_in_pieces(folder: Folder, monkeypatch: pytest.MonkeyPatch
+                                            ) -> None:
+    """One that is as long as a day is not held in memory, and a long line is a line."""
+    monkeypatch.setattr(timeline, "AT_ONCE", 1000)
+    texts = [str(number) for number in range(300)] + ["x" * 5000, "the end"]
+    with open(folder / timeline.FILE, "w", encoding="utf-8") as log:
+        for number, text in enumerate(texts):
+            log.write(json.dumps({"time": number, "vm": "a", "kind": "qemu", "text": text}) + "\n")
+        log.write('{"time": 9, "vm": "a')
+    reader = Reader(folder)
+    entries = reader.more()
+    assert next(entries).text == "0" and reader.position <= 1000
+    assert [each.text for each in entries] == texts[1:]
+    with open(folder / timeline.FILE, "a", encoding="utf-8") as log:
+        log.write('", "kind": "qemu", "text": "whole"}\n')
+    assert [each.text for each in reader.more()] == ["whole"]
+
+
 def test_nothing_yet(folder: Folder) -> None:
-    assert Reader(folder).more() == []
+    assert not list(Reader(folder).more())
 
 
 def test_no_terminal_acts_on_what_is_shown() -> None:

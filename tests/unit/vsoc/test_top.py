@@ -130,18 +130,18 @@ class Observer:
         self.looks += 1
         return LOOKS, [channel(number, self.looks) for number in range(512)]
 
-curses.wrapper(top._screen, Observer(), 0.1)
+top._show(Observer(), 0.1)
 print("well ended")
 """
 
 
-@pytest.fixture
-def terminal(tmp_path: Path) -> "tuple[subprocess.Popen[bytes], int]":
+@pytest.fixture(params=["xterm"])
+def terminal(request: pytest.FixtureRequest) -> "tuple[subprocess.Popen[bytes], int]":
     paths = [str(CHECKOUT / "scripts"), str(Path(__file__).parent)]
     main, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
     run = subprocess.Popen([sys.executable, "-c", PROGRAM.format(paths=paths)], stdin=side,
-                           stdout=side, stderr=side, env={**os.environ, "TERM": "xterm"})
+                           stdout=side, stderr=side, env={**os.environ, "TERM": request.param})
     os.close(side)
     yield run, main                 # type: ignore[misc]
     run.kill()
@@ -169,3 +169,18 @@ def test_on_a_terminal(terminal: "tuple[subprocess.Popen[bytes], int]") -> None:
     os.write(fd, b"q")
     read_until(fd, b"well ended")
     assert run.wait(10) == 0
+
+
+@pytest.mark.parametrize("terminal", ["vt100"], indirect=True)
+def test_on_a_terminal_without_colours(terminal: "tuple[subprocess.Popen[bytes], int]") -> None:
+    run, fd = terminal
+    read_until(fd, b"1-21 of 512")
+    os.write(fd, b"q")
+    read_until(fd, b"well ended")
+    assert run.wait(10) == 0
+
+
+@pytest.mark.parametrize("terminal", ["dumb"], indirect=True)
+def test_on_a_terminal_that_can_do_nothing(terminal: "tuple[subprocess.Popen[bytes], int]") -> None:
+    seen = read_until(terminal[1], b"--count N")
+    assert b"VsocError: the terminal dumb cannot" in seen
