@@ -192,6 +192,11 @@ class Process:
             reactor.cancel(self._future)
 
 
+def _clock(when: float) -> str:
+    """Down to the millisecond, and not up: 0.9996 s are no 1000 ms."""
+    return f"{time.strftime('%H:%M:%S', time.localtime(when))}.{int(when % 1 * 1000):03d}"
+
+
 class Vm:
     """A virtual machine."""
 
@@ -389,8 +394,8 @@ class Vm:
                             + f"{'':14}<- {said.error or json.dumps(said.answer)}"))
         entries += [(each.seconds, f"** {each.name} {json.dumps(dict(each.data))}")
                     for each in self.machine.events.history]
-        return "".join(f"{time.strftime('%H:%M:%S', time.localtime(when))}.{when % 1 * 1000:03.0f}"
-                       f"  {text}\n" for when, text in sorted(entries) if when >= self._since)
+        return "".join(f"{_clock(when)}  {text}\n" for when, text in sorted(entries)
+                       if when >= self._since)
 
     def qemu_log(self) -> str:
         """What its QEMU has printed since the test began, but for what Soc.log() has of it."""

@@ -72,7 +72,7 @@ static void *looker(void *opaque)
         .fd = endpoint_link(side->endpoint)->event_fd, .events = POLLIN,
     };
 
-    while (!g_atomic_int_get(&side->stop)) {
+    for (;;) {
         uint32_t events = look(side);
 
         pthread_mutex_lock(&side->lock);
@@ -80,9 +80,12 @@ static void *looker(void *opaque)
         side->resets += (events & RESET) != 0;
         pthread_cond_broadcast(&side->changed);
         pthread_mutex_unlock(&side->lock);
+        /* After the look, which takes stop()'s event away, too. */
+        if (g_atomic_int_get(&side->stop)) {
+            return NULL;
+        }
         g_assert_cmpint(poll(&poll_fd, 1, PATIENCE * 1000), ==, 1);
     }
-    return NULL;
 }
 
 static void stop(struct side *side, GThread *thread)

@@ -253,9 +253,9 @@ def test_the_transcript_of_a_test(soc: Soc, guest: FakeMachine) -> None:
     guest.event("BEFORE", time.time() - 60)
     soc.begin()
     now = time.time()
-    said("second", now + 2, error="no such thing")
-    guest.event("EVENT", now + 1.5)
-    said("first", now + 1, arguments={"a": 1}, answer=[2])
+    said("second", int(now) + 2.5, error="no such thing")
+    guest.event("EVENT", int(now) + 2.0)
+    said("first", int(now) + 1.0 + 0.9996, arguments={"a": 1}, answer=[2])
     lines = soc["guest"].transcript().splitlines()
     assert [line[14:] for line in lines] == ['-> first {"a": 1}', "<- [2]", "** EVENT {}",
                                              "-> second", "<- no such thing"]
