@@ -55,10 +55,11 @@ def test_a_fault_from_set_to_clear(vsoc: Vsoc) -> None:
 
 def test_a_doorbell_that_is_lost(vsoc: Vsoc, run_steps: Run, soc: Soc) -> None:
     receiver = run_steps("update", *PEER, "recv:1:0:1", "hold")
-    sender = run_steps("guest", *PEER, "sleep:1500", "send:1:0:1", "hold")
+    sender = run_steps("guest", *PEER, "go:/tmp/go", "send:1:0:1", "hold")
     assert vsoc("wait", "guest", "--established", 255).returncode == 0
     before = element(soc, "guest")["dropped"]
     assert vsoc("fault", "guest", "255", "drop", "--count", "1").returncode == 0
+    soc["guest"].run("touch /tmp/go", check=True)
     sender.wait_for("send:1:0:1")
     time.sleep(1)
     assert "recv:1:0:1 ok" not in receiver.text
