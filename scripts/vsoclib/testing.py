@@ -8,13 +8,14 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NoReturn, Optional, Sequence
 
 from .errors import VsocError, tail
 from .leftovers import Leftovers
@@ -38,6 +39,7 @@ _SUITES = {
 _TAIL_LINES = 60
 _SLOW_MACHINE = 4
 _NO_TESTS = 5  # pytest's exit code
+_PATIENCE = 60.0  # seconds for tests that are interrupted to end what they have started
 
 
 @dataclass
@@ -62,6 +64,33 @@ def _environment(leftovers: Optional[Leftovers] = None) -> dict[str, str]:
     # Nothing of the caller's Python gets in, and no compiled Python gets into the tree of tests.
     more = leftovers.environment() if leftovers is not None else {}
     return {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
+class Terminated(BaseException):
+    """SIGTERM came: a CI job that is cancelled."""
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise Terminated
+
+
+def attend(command: Sequence[str], **options: Any) -> tuple[int, str]:
+    """Runs what runs tests; its exit code, and its output if that is a pipe. If we are to end, it
+    ends first as it does on Ctrl-C, for it ends what its tests have started.
+    """
+    # A session of its own, so that Ctrl-C comes to it once, from us.
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+                          **options) as child:
+        try:
+            output = child.communicate()[0]
+        except BaseException:
+            child.send_signal(signal.SIGINT)
+            try:
+                child.communicate(timeout=_PATIENCE)
+            except BaseException:       # once more Ctrl-C: at once, then
+                child.kill()
+            raise
+    return child.returncode, output or ""
 
 
 # Programs
@@ -148,14 +177,11 @@ def _run_programs(build: Path, names: list[str], leftovers: Leftovers) -> Counts
         f"--timeout-multiplier={_SLOW_MACHINE}",
         *names,
     ]
-    done = subprocess.run(
+    code, output = attend(
         command,
         env=_environment(leftovers),
-        check=False,
-        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
     )
     counts = Counts()
     ran = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
@@ -169,9 +195,9 @@ def _run_programs(build: Path, names: list[str], leftovers: Leftovers) -> Counts
                 if test.get(stream):
                     print(f"    {stream}:\n{tail(test[stream], _TAIL_LINES)}")
             print(f"    all of it: {log.with_suffix('.txt')}", flush=True)
-    if len(ran) != len(names) or (done.returncode and not counts.failed):
+    if len(ran) != len(names) or (code and not counts.failed):
         counts.failed += 1
-        print(f"  meson ran {len(ran)} of {len(names)} programs:\n{tail(done.stdout)}")
+        print(f"  meson ran {len(ran)} of {len(names)} programs:\n{tail(output)}")
     return counts
 
 
@@ -212,13 +238,7 @@ def _run_python(suite: str, expression: Optional[str], leftovers: Leftovers) -> 
         "console_output_style=count",
         f"--junitxml={report}",
     )
-    done = subprocess.run(
-        command,
-        cwd=_CHECKOUT,
-        env=_environment(leftovers),
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    code, _ = attend(command, cwd=_CHECKOUT, env=_environment(leftovers))
     counts = Counts()
     for case in ElementTree.parse(report).iter("testcase") if report.is_file() else ():
         skipped = case.find("skipped")
@@ -230,9 +250,9 @@ def _run_python(suite: str, expression: Optional[str], leftovers: Leftovers) -> 
             counts.failed += 1
         else:
             counts.passed += 1
-    if done.returncode not in (0, _NO_TESTS) and not counts.failed:
+    if code not in (0, _NO_TESTS) and not counts.failed:
         counts.failed += 1
-        print(f"  pytest itself failed (exit code {done.returncode}): {shlex.join(command)}")
+        print(f"  pytest itself failed (exit code {code}): {shlex.join(command)}")
     return counts
 
 
@@ -285,6 +305,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     parser.add_argument("-k", dest="expression")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
     chosen = [suite for suite in _SUITES if options.suite is None or suite in options.suite]
     total = Counts()
     try:
@@ -301,6 +322,9 @@ def main(arguments: Optional[list[str]] = None) -> int:
     except KeyboardInterrupt:
         print("scripts/test: interrupted", file=sys.stderr)
         return 130
+    except Terminated:
+        print("scripts/test: terminated", file=sys.stderr)
+        return 143
     if options.list:
         return 1 if total.failed else 0
     for reason in total.skipped:
