@@ -9,12 +9,13 @@ from typing import Any, Callable, Iterator, Optional, Sequence
 
 import pytest
 from cable import ADDRESSES, CALM, Cable, Weather, why_not
+from contract_programs import SCALE
 from vm_support import CHIP_CFG, CHIPS, VSOC, Steps
 from vsoclib.machine import Machine
 from vsoclib.soc import Soc
 from vsoclib.state import Folder
 
-CYCLES = 100
+CYCLES = 30 * SCALE         # VSOC_TEST_SCALE=4 is 120
 FRAMES = 20             # of each cycle that have arrived for sure when the link is cut
 LINK_LOST = "2"         # NV_SCI_ASYNC_PCIE_AER_UNCORRECTABLE_FATAL
 KEEPALIVE_MS = 300      # of the link that is cut; the other one bears with a bad network

@@ -89,7 +89,8 @@ def test_a_soc_that_does_not_boot(soc_toml: Path) -> None:
     soc_toml.write_text(soc_toml.read_text() + 'append = "rdinit=/nothing root=/dev/nothing"\n')
     done = vsoc_test("-f", soc_toml, scenario(soc_toml, "good"), "-k", "frames")
     assert done.returncode == 1
-    assert "PanicError: update: Kernel panic" in done.stdout
+    assert "\nupdate: Kernel panic" in done.stdout and "Traceback" not in done.stdout
+    assert "vsoclib" not in done.stdout
 
 
 @pytest.mark.parametrize("words,text", [
@@ -97,7 +98,7 @@ def test_a_soc_that_does_not_boot(soc_toml: Path) -> None:
 def test_no_soc_toml(words: "tuple[str, ...]", text: str, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(soc): pass\n")
     done = vsoc_test(*words, "test_it.py", cwd=tmp_path)
-    assert done.returncode == 1 and "ConfigError" in done.stdout and text in done.stdout
+    assert done.returncode == 1 and text in done.stdout and "vsoclib" not in done.stdout
 
 
 @pytest.mark.parametrize("number,code", [(signal.SIGINT, 2), (signal.SIGTERM, 143),
