@@ -2,6 +2,7 @@
 """Certificates of links: what `vsoc certs` makes is good, and each bad one is refused by name."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -43,7 +44,9 @@ def test_good(made: Path) -> None:
 
 def test_what_is_in_them(made: Path) -> None:
     server = text_of(made / "ours/chip-b/server-cert.pem")
-    assert "Subject: CN = chip-b\n" in server and "TLS Web Server Authentication" in server
+    # openssl of Debian 13 writes no spaces.
+    assert re.search("Subject: CN ?= ?chip-b\n", server)
+    assert "TLS Web Server Authentication" in server
     assert ("DNS:chip-b, IP Address:10.0.0.2, DNS:b.lan, IP Address:FD00:0:0:0:0:0:0:2, "
             "DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1") in server
     assert "TLS Web Client Authentication" in text_of(made / "ours/chip-b/client-cert.pem")
