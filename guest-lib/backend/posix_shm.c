@@ -149,8 +149,8 @@ static void watch_forks(void)
     }
 }
 
-/* What to raise. */
-static void explain(int error, const char *what, bool queue)
+/* Says what to raise. Returns -errno, as shm_failure has it. */
+static int explain(int error, const char *what, bool queue)
 {
     struct rlimit limit = { 0 };
     int spare;
@@ -191,18 +191,12 @@ static void explain(int error, const char *what, bool queue)
         fprintf(stderr, "nvsciipc: %s: %s\n", what, strerror(error));
         break;
     }
+    return error == ENOSPC ? -EUSERS : -error;
 }
 
 int shm_failure(int error, const char *what)
 {
-    explain(error, what, false);
-    return error == ENOSPC ? -EUSERS : -error;
-}
-
-static int queue_failure(int error, const char *what)
-{
-    explain(error, what, true);
-    return error == ENOSPC ? -EUSERS : -error;
+    return explain(error, what, false);
 }
 
 /* FNV-1a. */
@@ -508,7 +502,7 @@ static int open_queue(const struct shm_end *end, unsigned number)
                      mode, &attr);
     }
     if (mq < 0) {
-        return queue_failure(errno, "no message queue");
+        return explain(errno, "no message queue", true);
     }
     (void)mq_unlink(name);
     if (end->gid != CONF_NO_GID &&

@@ -219,11 +219,12 @@ static bool is_over(struct endpoint *ep)
      * together with the departure that made room for it.
      */
     bool sync = ivc_peer_state(&ep->ivc) == IVC_SYNC;
+    bool for_nothing = ep->woken && nothing_to_read(ep);
 
-    if (ep->woken && nothing_to_read(ep) && ivc_is_forged(&ep->ivc)) {
+    if (for_nothing && ivc_is_forged(&ep->ivc)) {
         return true;
     }
-    if (!ep->departed && (sync || (ep->woken && nothing_to_read(ep)))) {
+    if (!ep->departed && (sync || for_nothing)) {
         look_for_departure(ep);
         if (sync && ep->uncertain) {
             ep->departed = true;

@@ -198,19 +198,29 @@ struct name {
 };
 
 __attribute__((cold, noinline))
+static NvSciError fail(NvSciIpcEndpoint handle, enum handle_use use,
+                       const struct endpoint *endpoint, NvSciError error,
+                       const char *function)
+{
+    struct name name;
+
+    strcpy(name.text, endpoint_name(endpoint));
+    handle_put(handle, use);
+    trace_failure(name.text, function, error);
+    return error;
+}
+
+__attribute__((cold, noinline))
 static NvSciError refuse(NvSciIpcEndpoint handle, enum handle_use use,
                          const struct endpoint *endpoint, const char *function)
 {
-    NvSciError error = NvSciError_BadParameter;
-    struct name name;
+    NvSciError error;
 
     if (endpoint) {
-        strcpy(name.text, endpoint_name(endpoint));
-        handle_put(handle, use);
-    } else {
-        error = no_endpoint();
+        return fail(handle, use, endpoint, NvSciError_BadParameter, function);
     }
-    trace_failure(endpoint ? name.text : NULL, function, error);
+    error = no_endpoint();
+    trace_failure(NULL, function, error);
     return error;
 }
 
@@ -228,19 +238,6 @@ static inline NvSciError enter(NvSciIpcEndpoint handle, enum handle_use use,
         return NvSciError_Success;
     }
     return refuse(handle, use, *endpoint, function);
-}
-
-__attribute__((cold, noinline))
-static NvSciError fail(NvSciIpcEndpoint handle, enum handle_use use,
-                       const struct endpoint *endpoint, NvSciError error,
-                       const char *function)
-{
-    struct name name;
-
-    strcpy(name.text, endpoint_name(endpoint));
-    handle_put(handle, use);
-    trace_failure(name.text, function, error);
-    return error;
 }
 
 /* Closes a call that was entered: what it returns. ret: the endpoint's. */

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional
 
+from . import arguments
 from .config import DEFAULT_FILE
 from .errors import ConfigError, SetupError, StateError
 
@@ -122,9 +123,7 @@ def add_parser(subparsers: Any) -> None:
         "capture", help="write the frames of queues into a pcapng file", description=text,
         epilog="Frames that were overwritten before they could be copied are counted and told. "
                "Wireshark and tshark show the file with -X lua_script:scripts/wireshark/vsoc.lua")
-    parser.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
-                        help="the SoC's description (default: ./soc.toml, or the only SoC that "
-                             "runs)")
+    arguments.soc_file(parser)
     parser.add_argument("--soc", metavar="NAME", help="which, of several in a soc.toml")
     parser.add_argument("-q", "--queue", type=int, action="append", metavar="ID",
                         help="a queue; may be given again (default: all)")

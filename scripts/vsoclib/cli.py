@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn, Optional, Sequence
 
+from . import arguments
 from .config import DEFAULT_FILE, load
 from .errors import ConfigError, SetupError, StateError, VsocError
 from .output import Labelled, Progress, table, write_all
@@ -45,12 +46,6 @@ class Terminated(BaseException):
 
 def _terminate(number: int, _frame: object) -> NoReturn:
     raise Terminated(number)
-
-
-def _soc_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
-                        help="the SoC's description (default: ./soc.toml, or the only SoC "
-                             "that runs)")
 
 
 def _config_path(args: argparse.Namespace) -> Path:
@@ -347,7 +342,7 @@ def parser() -> argparse.ArgumentParser:
                                    **options)
         made.set_defaults(run=function)
         if soc:
-            _soc_file(made)
+            arguments.soc_file(made)
         if vm:
             made.add_argument("vm", metavar="VM", help="the VM's name in soc.toml")
         return made

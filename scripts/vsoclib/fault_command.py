@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, Optional
 
-from . import faults
+from . import arguments, faults
 from .config import DEFAULT_FILE
 from .errors import ConfigError
 from .faults import DIRECTIONS, KINDS, WORDS, Fault
@@ -121,9 +121,7 @@ def add_parser(subparsers: Any) -> None:
 Without --count and --ms a fault of doorbells lasts until --clear. All that --clear names
 ends, and without a QUEUE cables that were pulled are back, too.
 docs/specs/faults.md has the details.""")
-    parser.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
-                        help="the SoC's description (default: ./soc.toml, or the only SoC that "
-                             "runs)")
+    arguments.soc_file(parser)
     parser.add_argument("vm", nargs="?", metavar="VM", help="the VM in whose device it is")
     parser.add_argument("queue", nargs="?", type=_number, metavar="QUEUE",
                         help="the queue's id; with --device c2c0 the number of the channel")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional, Sequence
 
+from . import arguments
 from .config import DEFAULT_FILE, Config, SocConfig, load
 from .errors import ConfigError, ProcessError, SetupError
 
@@ -308,9 +309,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "graph", help="a picture of partitions, queues and chips", description=text,
         epilog="Without -o the picture goes to standard output in Graphviz' dot language.")
-    parser.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
-                        help="the SoC's description (default: ./soc.toml, or the only SoC that "
-                             "runs)")
+    arguments.soc_file(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="what to write: .svg, .png, .pdf, or .dot for the text")
     parser.add_argument("--live", action="store_true",

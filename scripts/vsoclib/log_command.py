@@ -11,15 +11,13 @@ import time
 from pathlib import Path
 from typing import Any, Iterable
 
-from . import timeline
+from . import arguments, timeline
 from .config import DEFAULT_FILE
 from .errors import ConfigError, StateError
+from .output import coloured
 from .timeline import Entry
 
 TICK = 0.1          # seconds between two looks with --follow
-
-_COLOURS = (36, 33, 35, 32, 34)
-_GREY = 90
 
 
 def _print(entries: Iterable[Entry], began: float, names: "list[str]", as_json: bool) -> None:
@@ -30,11 +28,8 @@ def _print(entries: Iterable[Entry], began: float, names: "list[str]", as_json: 
             print(json.dumps(dataclasses.asdict(entry)))
             continue
         text = timeline.show(entry, began, width)
-        if colours:
-            colour = _COLOURS[names.index(entry.vm) % len(_COLOURS)] if entry.vm in names \
-                else _GREY
-            text = f"\x1b[{colour}m{text}\x1b[0m"
-        print(text)
+        of_vm = entry.vm in names       # and of no server
+        print(coloured(text, names.index(entry.vm)) if colours and of_vm else text)
     sys.stdout.flush()
 
 
@@ -81,9 +76,7 @@ def add_parser(subparsers: Any) -> None:
         epilog="The time is when the host saw the line; of an event it is QEMU's. Library traces: "
                "`trace = true` in soc.toml, or NVSCIIPC_TRACE=/dev/console in the program's "
                "environment.")
-    parser.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
-                        help="the SoC's description (default: ./soc.toml, or the only SoC that "
-                             "runs)")
+    arguments.soc_file(parser)
     parser.add_argument("vm", nargs="*", metavar="VM", help="only of these VMs")
     parser.add_argument("--kind", action="append", choices=timeline.KINDS,
                         help="only of this kind; may be given again")

@@ -20,6 +20,11 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def coloured(text: str, index: int) -> str:
+    """In the colour of the VM that is the index-th."""
+    return f"\x1b[{_COLOURS[index % len(_COLOURS)]}m{text}\x1b[0m"
+
+
 class Progress:
     """Prints steps on stderr with the time since the start, so that stdout is the result alone."""
 
@@ -41,7 +46,7 @@ class Labelled:
                  line: Optional[Callable[[str], str]] = None) -> None:
         """line gets each line without its label, and says what to print in its place."""
         self._label = f"{label:{width}} |"
-        self._colour = _COLOURS[index % len(_COLOURS)]
+        self._index = index
         self._rest = {False: b"", True: b""}
         self._line = line
 
@@ -62,7 +67,7 @@ class Labelled:
         text = line.decode("utf-8", errors="replace").rstrip("\r")
         if self._line is not None:
             text = self._line(text)
-        label = f"\x1b[{self._colour}m{self._label}\x1b[0m" if stream.isatty() else self._label
+        label = coloured(self._label, self._index) if stream.isatty() else self._label
         with _guard:
             print(label, text, file=stream, flush=True)
 

@@ -312,9 +312,9 @@ class Soc:
             for child in children:
                 if child is not None:
                     child.kill()
-            if keep_logs and self.recorder is not None:
-                timeline.finish(self.recorder)
             if self.recorder is not None:
+                if keep_logs:
+                    timeline.finish(self.recorder)
                 self.recorder.kill()
             process.kill_all(self.folder.path)
             for machine in self.machines.values():

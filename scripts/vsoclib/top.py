@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence
 
+from . import arguments
 from .config import DEFAULT_FILE
 from .errors import ConfigError, VsocError
 
@@ -245,9 +246,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "top", help="the queues of a running SoC, live", description=text,
         epilog="Plain text when the output is no terminal, or with --once, --count, --json.")
-    parser.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
-                        help="the SoC's description (default: ./soc.toml, or the only SoC that "
-                             "runs)")
+    arguments.soc_file(parser)
     parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS",
                         help="between two looks (default %(default)s)")
     many = parser.add_mutually_exclusive_group()

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from . import arguments
 from .config import DEFAULT_FILE
 from .errors import BootTimeout, ConfigError, StateError, WaitTimeout
 
@@ -65,9 +66,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "wait", help="wait for a line, a panic, a channel, ...", description=text,
         epilog="Exit code 0: it is so; 1: it will not be; 124: it was not in time.")
-    parser.add_argument("-f", "--file", type=Path, metavar="SOC_TOML",
-                        help="the SoC's description (default: ./soc.toml, or the only SoC that "
-                             "runs)")
+    arguments.soc_file(parser)
     parser.add_argument("vm", metavar="VM", help="the VM's name in soc.toml")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--line", metavar="REGEX",
